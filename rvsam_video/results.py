@@ -1,0 +1,114 @@
+"""What comes out for every frame: masks, scores and points, each by the user's object id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rvsam_video.frame import Image
+
+
+class PointState(IntEnum):
+    """Why a tracked point was, or was not, used as a prompt in a frame."""
+
+    VISIBLE = 1
+    """Seen by the tracker and used as a prompt."""
+    HIDDEN = 0
+    """The tracker does not see it: occluded, blurred or lost."""
+    OUTSIDE = -2
+    """It has left the picture, or is within the border that is never prompted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointTable:
+    """The tracked points of one frame, one row each.
+
+    Attributes:
+        ids: (N,) int64, the same for a point in every frame.
+        object_ids: (N,) int64, the object that each point belongs to.
+        labels: (N,) int8, 1 on the object, 0 off it.
+        xy: (N, 2) float32, x then y in pixels; may lie outside the picture.
+        confidence: (N,) float32 in [0, 1], from the tracker.
+        states: (N,) int8, values of `PointState`.
+    """
+
+    ids: NDArray[np.int64]
+    object_ids: NDArray[np.int64]
+    labels: NDArray[np.int8]
+    xy: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    states: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.ids)
+
+    @property
+    def visible(self) -> NDArray[np.bool_]:
+        """(N,) bool: seen by the tracker and inside the picture, hence used as a prompt."""
+        return self.states == PointState.VISIBLE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectResult:
+    """One object in one frame.
+
+    Attributes:
+        object_id: the user's id.
+        mask: (H, W) bool; all false when the object is not visible. Objects do not overlap
+            unless that was asked for.
+        score: estimated intersection over union with the truth, in [0, 1]; 0 if not visible.
+        logits: (h, w) float32 of the segmenter before merging, maybe at a lower resolution.
+    """
+
+    object_id: int
+    mask: NDArray[np.bool_]
+    score: float
+    logits: NDArray[np.float32]
+
+    @property
+    def visible(self) -> bool:
+        """Whether the object has at least one pixel in this frame."""
+        return bool(self.mask.any())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """All that is known about one frame.
+
+    Attributes:
+        index: 0-based number of the frame in its source.
+        time: presentation time in seconds.
+        image: (H, W, 3) uint8, RGB.
+        objects: the objects that live in this frame, by rising id.
+        points: the tracked points of all objects with their states.
+    """
+
+    index: int
+    time: float
+    image: Image
+    objects: tuple[ObjectResult, ...]
+    points: PointTable
+
+    @property
+    def masks(self) -> dict[int, NDArray[np.bool_]]:
+        """Object id to (H, W) bool mask."""
+        return {item.object_id: item.mask for item in self.objects}
+
+    @property
+    def scores(self) -> dict[int, float]:
+        """Object id to score in [0, 1]."""
+        return {item.object_id: item.score for item in self.objects}
+
+    def index_map(self) -> NDArray[np.uint8]:
+        """Return (H, W) uint8: 0 for background, else the object id.
+
+        Where objects overlap (only if overlapping masks were asked for), the higher id wins.
+        """
+        indices = np.zeros(self.image.shape[:2], np.uint8)
+        for item in self.objects:
+            indices[item.mask] = item.object_id
+        return indices

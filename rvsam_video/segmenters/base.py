@@ -1,0 +1,80 @@
+"""What every promptable segmenter offers: the protocol, its prompts and its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rvsam_video.frame import Image
+
+Memory = Mapping[str, NDArray[np.generic]]
+"""What a segmenter wants to remember of one object from frame to frame, as plain arrays."""
+
+Embedding = Any
+"""What a segmenter computes once per picture; only the segmenter that made it reads it."""
+
+
+def _no_points() -> NDArray[np.float32]:
+    return np.zeros((0, 2), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectPrompt:
+    """All that is known of one object in one picture.
+
+    Attributes:
+        object_id: the user's id of the object.
+        points: (N, 2) float32, x then y in pixels of the picture.
+        labels: (N,) int8, 1 on the object, 0 off it.
+        point_ids: (N,) int64, the same for the same tracked point in every frame; -1 for points
+            of other objects, given as negatives.
+        box: (4,) float32 x0, y0, x1, y1 in pixels, corners included, or None.
+        mask: (H, W) bool, the object's true mask in this picture given by the user, or None.
+        memory: what the segmenter returned for this object in the frame before, or None. It is
+            the prediction's `memory` untouched: segmenters keep no state of their own.
+    """
+
+    object_id: int
+    points: NDArray[np.float32] = field(default_factory=_no_points)
+    labels: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    point_ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    box: NDArray[np.float32] | None = None
+    mask: NDArray[np.bool_] | None = None
+    memory: Memory | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskPrediction:
+    """A segmenter's answer for one object in one picture.
+
+    Attributes:
+        logits: (h, w) float32 over the whole picture, at any resolution; > 0 is the object.
+        score: estimated intersection over union with the truth, in [0, 1].
+        memory: to be handed back in the object's next prompt, or None.
+    """
+
+    logits: NDArray[np.float32]
+    score: float
+    memory: Memory | None = None
+
+
+class Segmenter(Protocol):
+    """Turns prompts into masks; holds no state of any video.
+
+    Attributes:
+        name: registry name, printed at the start of a run.
+    """
+
+    name: str
+
+    def embed(self, image: Image) -> Embedding:
+        """Do the work that all objects of a picture share; `image` is (H, W, 3) uint8 RGB."""
+
+    def predict(
+        self, embedding: Embedding, prompts: Sequence[ObjectPrompt]
+    ) -> list[MaskPrediction]:
+        """Segment all objects of a picture; one prediction per prompt, in order."""

@@ -1,0 +1,111 @@
+"""What every point tracker offers: the protocol, its inputs and its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rvsam_video.frame import Frame
+
+Arrays = Mapping[str, NDArray[np.generic]]
+"""A state that can be saved without pickling: names to plain arrays."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryPoints:
+    """Points to follow, each from the frame where it was given.
+
+    Attributes:
+        ids: (N,) int64, chosen by the caller, unique within one `TrackerState`.
+        frames: (N,) int64, index of the frame in which `xy` holds.
+        xy: (N, 2) float32, x then y in pixels of the frame; pixel centres are whole numbers.
+    """
+
+    ids: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    xy: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        """Check that the three arrays fit together.
+
+        Raises:
+            ValueError: if a shape differs from the documented one.
+        """
+        count = len(self.ids)
+        if (self.ids.shape, self.frames.shape, self.xy.shape) != ((count,), (count,), (count, 2)):
+            msg = (
+                f"query points need ids (N,), frames (N,) and xy (N, 2); got {self.ids.shape}, "
+                f"{self.frames.shape} and {self.xy.shape}"
+            )
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedPoints:
+    """Where the points are in one frame; final, no later frame changes it.
+
+    Attributes:
+        frame_index: index of the frame.
+        ids: (N,) int64, ids of the query points that live in this frame.
+        xy: (N, 2) float32, x then y in pixels of the frame; may lie outside it.
+        visible: (N,) bool.
+        confidence: (N,) float32 in [0, 1], how sure the tracker is of `xy`.
+    """
+
+    frame_index: int
+    ids: NDArray[np.int64]
+    xy: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+    confidence: NDArray[np.float32]
+
+
+class TrackerState(Protocol):
+    """The tracking of one video; all that changes from frame to frame lives here."""
+
+    def add(self, queries: QueryPoints) -> None:
+        """Follow more points, from their own frames on.
+
+        A query may name any frame from the first one whose result is not yet out, or the last
+        frame pushed, up to any frame still to come.
+
+        Raises:
+            ValueError: if a query names an earlier frame, or an id that is already in use.
+        """
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Stop following these points; unknown ids are ignored."""
+
+    def push(self, frame: Frame) -> list[TrackedPoints]:
+        """Take the next frame; return the frames that became final, in order (maybe none)."""
+
+    def flush(self) -> list[TrackedPoints]:
+        """End of the video: return the frames that were still open, in order."""
+
+    def snapshot(self) -> Arrays:
+        """Return all state as plain arrays, so that a run can go on after it was killed."""
+
+    def restore(self, arrays: Arrays) -> None:
+        """Continue from what `snapshot` returned, with the same results to the last bit."""
+
+
+class PointTracker(Protocol):
+    """Follows query points through frames that arrive one at a time.
+
+    Attributes:
+        name: registry name, printed at the start of a run.
+        lookahead: frames that must arrive after a frame before its result is out (0: at once).
+    """
+
+    name: str
+    lookahead: int
+
+    def start(self, frame_size: tuple[int, int]) -> TrackerState:
+        """Begin a video whose frames are (width, height) pixels."""

@@ -1,1 +1,83 @@
-"""rvsam-video."""
+"""Segment and track any object in a video from a few clicks, streaming.
+
+    import rvsam_video as rv
+
+    segmenter = rv.VideoSegmenter()
+    for result in segmenter.track("clip.mp4", rv.Prompt.create(points=[[320, 240]])):
+        mask = result.masks[1]  # (H, W) bool
+
+Names are imported when first used, so that `import rvsam_video` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rvsam_video.engine import VideoSegmenter
+    from rvsam_video.errors import OutputError, PromptError, RvsamError, SourceError, UsageError
+    from rvsam_video.frame import Frame
+    from rvsam_video.io import open_source
+    from rvsam_video.prompt_file import load_prompts, save_prompts
+    from rvsam_video.prompts import Prompt
+    from rvsam_video.results import FrameResult, ObjectResult, PointState, PointTable
+    from rvsam_video.session import Session
+    from rvsam_video.settings import SegmentationSettings
+
+_HOMES = {
+    "Frame": "frame",
+    "FrameResult": "results",
+    "ObjectResult": "results",
+    "OutputError": "errors",
+    "PointState": "results",
+    "PointTable": "results",
+    "Prompt": "prompts",
+    "PromptError": "errors",
+    "RvsamError": "errors",
+    "SegmentationSettings": "settings",
+    "Session": "session",
+    "SourceError": "errors",
+    "UsageError": "errors",
+    "VideoSegmenter": "engine",
+    "load_prompts": "prompt_file",
+    "open_source": "io",
+    "save_prompts": "prompt_file",
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Frame",
+    "FrameResult",
+    "ObjectResult",
+    "OutputError",
+    "PointState",
+    "PointTable",
+    "Prompt",
+    "PromptError",
+    "RvsamError",
+    "SegmentationSettings",
+    "Session",
+    "SourceError",
+    "UsageError",
+    "VideoSegmenter",
+    "load_prompts",
+    "open_source",
+    "save_prompts",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home when it is first used."""
+    if name not in _HOMES:
+        msg = f"module 'rvsam_video' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"rvsam_video.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 
 import numpy as np
@@ -46,6 +46,10 @@ class PointTable:
         """Return the number of points."""
         return len(self.ids)
 
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the columns by name; `PointTable(**columns)` undoes it."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
     @property
     def visible(self) -> NDArray[np.bool_]:
         """(N,) bool: seen by the tracker and inside the picture, hence used as a prompt."""
@@ -60,7 +64,8 @@ class ObjectResult:
         object_id: the user's id.
         mask: (H, W) bool; all false when the object is not visible. Objects do not overlap
             unless that was asked for.
-        score: estimated intersection over union with the truth, in [0, 1]; 0 if not visible.
+        score: the segmenter's estimate of the intersection over union with the truth, in
+            [0, 1]; kept when the mask was dropped for it.
         logits: (h, w) float32 of the segmenter before merging, maybe at a lower resolution.
     """
 

@@ -18,6 +18,8 @@ class SegmentationSettings:
         positive_points: query points chosen inside an object's mask when it starts. 16 as SAM-PT.
         negative_points: query points chosen outside it. 1 as SAM-PT.
         point_selection: how they are chosen, see `query_points.select_points`.
+        add_points_to_clicks: when an object starts from clicks, also choose points from the mask
+            that the clicks gave. SAM-PT follows the clicks alone.
         other_objects_as_negatives: show each object the visible points of the others as negatives.
         score_threshold: masks with a lower score are dropped ("not visible").
         border: points closer to the frame's edge than this share of its side are not prompted.
@@ -25,6 +27,8 @@ class SegmentationSettings:
             itself is, new points are taken from its mask. 0 never does.
         refill_score: lowest score of a mask that new points may be taken from.
         overlap: let masks of different objects overlap instead of giving each pixel to one.
+        keep_points: at most this many times `positive_points` are followed per object, besides
+            those the user gave; the longest hidden are forgotten first. Bounds the work.
         seed: start of the random generators; each object has its own, so that adding an object
             does not change the points of another.
     """
@@ -32,11 +36,13 @@ class SegmentationSettings:
     positive_points: int = 16
     negative_points: int = 1
     point_selection: PointSelection = "mixed"
+    add_points_to_clicks: bool = True
     other_objects_as_negatives: bool = True
     score_threshold: float = 0.0
     border: float = 0.0
     refill_below: float = 0.5
     refill_score: float = 0.5
+    keep_points: float = 2.0
     overlap: bool = False
     seed: int = 0
 
@@ -59,6 +65,7 @@ class SegmentationSettings:
             ("border", 0, 0.49),
             ("refill_below", 0, 1),
             ("refill_score", 0, 1),
+            ("keep_points", 1, 100),
             ("seed", 0, 2**32 - 1),
         ):
             value = getattr(self, name)

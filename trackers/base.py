@@ -73,8 +73,9 @@ class TrackerState(Protocol):
     def add(self, queries: QueryPoints) -> None:
         """Follow more points, from their own frames on.
 
-        A query may name any frame from the first one whose result is not yet out, or the last
-        frame pushed, up to any frame still to come.
+        A query may name any frame from the one given out last (its picture is kept) up to any
+        frame still to come. In its own frame a point is at its query position, as far as the
+        method honours queries.
 
         Raises:
             ValueError: if a query names an earlier frame, or an id that is already in use.
@@ -84,7 +85,11 @@ class TrackerState(Protocol):
         """Stop following these points; unknown ids are ignored."""
 
     def push(self, frame: Frame) -> list[TrackedPoints]:
-        """Take the next frame; return the frames that became final, in order (maybe none)."""
+        """Take the next frame; return the frames that became final, in order (maybe none).
+
+        Indices rise but may skip frames that could not be read. Every frame pushed comes out
+        exactly once, from here or from `flush`, also while there are no points.
+        """
 
     def flush(self) -> list[TrackedPoints]:
         """End of the video: return the frames that were still open, in order."""

@@ -1,0 +1,65 @@
+"""From the logits of all objects to masks that share the pixels of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rvsam_video.segmenters.base import MaskPrediction
+
+Masks = list[NDArray[np.bool_]]
+
+
+def full_size_logits(
+    logits: NDArray[np.float32], frame_size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Enlarge logits of a whole picture to (H, W), bilinear with half-pixel centres.
+
+    Args:
+        logits: (h, w) float32.
+        frame_size: (width, height).
+    """
+    if logits.shape == frame_size[::-1]:
+        return logits
+    import cv2  # noqa: PLC0415 (learned segmenters only; not for `--help`)
+
+    return np.asarray(cv2.resize(logits, frame_size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def merge(
+    predictions: Sequence[MaskPrediction],
+    frame_size: tuple[int, int],
+    *,
+    score_threshold: float,
+    overlap: bool,
+) -> Masks:
+    """Give each pixel to the object with the largest logit above zero, or to the background.
+
+    Args:
+        predictions: one per object; on equal logits the earlier object wins.
+        frame_size: (width, height).
+        score_threshold: an object whose score is lower gets an empty mask.
+        overlap: give every object all its pixels with logit > 0 instead.
+
+    Returns:
+        one (H, W) bool mask per prediction.
+    """
+    shape = frame_size[::-1]
+    best = np.zeros(shape, np.float32)
+    owner = np.full(shape, -1, np.int16)
+    masks: Masks = []
+    for number, prediction in enumerate(predictions):
+        if prediction.score < score_threshold:
+            masks.append(np.zeros(shape, np.bool_))
+            continue
+        logits = full_size_logits(prediction.logits, frame_size)
+        wins = logits > (0 if overlap else best)
+        masks.append(wins)
+        if not overlap:
+            np.copyto(best, logits, where=wins)
+            owner[wins] = number
+    if overlap or len(predictions) < 2:
+        return masks
+    return [owner == number for number in range(len(predictions))]

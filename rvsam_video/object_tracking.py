@@ -1,0 +1,285 @@
+"""`ObjectTracking`: the objects of one video, from their prompts to the result of a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rvsam_video.frame import Frame
+from rvsam_video.merging import full_size_logits, merge
+from rvsam_video.point_book import PointBook
+from rvsam_video.prompting import object_prompts
+from rvsam_video.prompts import Prompt
+from rvsam_video.query_points import object_rng, query_points_of_mask, select_points
+from rvsam_video.results import FrameResult, ObjectResult, PointTable
+from rvsam_video.segmenters.base import Embedding, MaskPrediction, Memory, ObjectPrompt, Segmenter
+from rvsam_video.settings import SegmentationSettings
+from rvsam_video.snapshot import nested, prefixed
+from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints, TrackerState
+
+
+@dataclass(slots=True)
+class TrackedObject:
+    """What a session knows of one object.
+
+    Attributes:
+        memory: what the segmenter remembers of it.
+        start: frame of its first prompt.
+        answers: predictions made when a prompt was given, by frame; they are the result of
+            that frame.
+    """
+
+    start: int
+    memory: Memory | None = None
+    answers: dict[int, MaskPrediction] = field(default_factory=dict)
+
+    def to_arrays(self) -> Arrays:
+        """Return it as plain arrays."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "start": np.array(self.start),
+            "answers": np.array(list(self.answers), np.int64),
+            **_memory_to_arrays(self.memory),
+        }
+        for frame, answer in self.answers.items():
+            fields = {"logits": answer.logits, "score": np.array(answer.score)}
+            arrays |= prefixed(f"answer/{frame}", fields | _memory_to_arrays(answer.memory))
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> TrackedObject:
+        """Undo `to_arrays`."""
+        item = cls(start=int(arrays["start"]), memory=_memory_from_arrays(arrays))
+        for frame in arrays["answers"]:
+            part = nested(f"answer/{frame}", arrays)
+            item.answers[int(frame)] = MaskPrediction(
+                np.asarray(part["logits"], np.float32),
+                float(part["score"]),
+                _memory_from_arrays(part),
+            )
+        return item
+
+
+def _memory_to_arrays(memory: Memory | None) -> Arrays:
+    return {} if memory is None else {"remembers": np.array(1), **prefixed("memory", memory)}
+
+
+def _memory_from_arrays(arrays: Arrays) -> Memory | None:
+    return nested("memory", arrays) if "remembers" in arrays else None
+
+
+class ObjectTracking:
+    """The objects that are tracked in one video, their points and what is remembered of them.
+
+    Args:
+        state: the tracking of this video's points.
+        segmenter: turns points into masks.
+        settings: constants of the engine.
+    """
+
+    def __init__(
+        self, state: TrackerState, segmenter: Segmenter, settings: SegmentationSettings
+    ) -> None:
+        self.settings = settings
+        self.objects: dict[int, TrackedObject] = {}
+        self.book = PointBook()
+        self.last_finished = -1
+        self.state = state
+        self._segmenter = segmenter
+        self._embedded: tuple[int, Embedding] | None = None
+        self._table: PointTable | None = None
+
+    def apply(self, prompt: Prompt, frame: Frame) -> MaskPrediction | None:
+        """Take a prompt into account in the frame pushed last.
+
+        Returns:
+            the prediction it gave at once; None for a correction of a frame whose result is
+            still to come, which will show it.
+        """
+        known = self.objects.get(prompt.object_id)
+        if known is None or prompt.box is not None or prompt.mask is not None:
+            return self._start_object(prompt, frame)
+        return self._correct_object(known, prompt, frame)
+
+    def snapshot(self) -> Arrays:
+        """Return all state as plain arrays."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "last_finished": np.array(self.last_finished),
+            "object_ids": np.array(list(self.objects), np.int64),
+            **prefixed("tracker", self.state.snapshot()),
+            **prefixed("book", self.book.snapshot()),
+        }
+        if self._table is not None:
+            arrays |= prefixed("table", self._table.to_arrays())
+        for object_id, item in self.objects.items():
+            arrays |= prefixed(f"object/{object_id}", item.to_arrays())
+        return arrays
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take over what `snapshot` returned."""
+        self.last_finished = int(arrays["last_finished"])
+        self.state.restore(nested("tracker", arrays))
+        self.book.restore(nested("book", arrays))
+        table = nested("table", arrays)
+        self._table = PointTable(**table) if table else None  # type: ignore[arg-type]
+        self.objects = {
+            int(key): TrackedObject.from_arrays(nested(f"object/{key}", arrays))
+            for key in arrays["object_ids"]
+        }
+
+    def remove(self, object_id: int) -> None:
+        """Stop tracking an object."""
+        del self.objects[object_id]
+        self.forget(self.book.ids_of(object_id))
+
+    def forget(self, ids: NDArray[np.int64]) -> None:
+        """Stop following these points; unknown ids are ignored."""
+        if len(ids):
+            self.state.remove(ids.tolist())
+            self.book.drop(ids)
+
+    def finish(self, frame: Frame, tracked: TrackedPoints) -> FrameResult:
+        """Segment a frame whose points are final."""
+        settings = self.settings
+        table = self.book.table(tracked, frame.size, settings.border)
+        alive = {key: item for key, item in self.objects.items() if item.start <= frame.index}
+        predictions = self._predict(frame, table, alive)
+        masks = merge(
+            list(predictions.values()),
+            frame.size,
+            score_threshold=settings.score_threshold,
+            overlap=settings.overlap,
+        )
+        objects = tuple(
+            ObjectResult(object_id, mask, prediction.score, prediction.logits)
+            for (object_id, prediction), mask in zip(predictions.items(), masks, strict=True)
+        )
+        for object_id, prediction in predictions.items():
+            alive[object_id].memory = prediction.memory
+        self._table = table
+        self.last_finished = frame.index
+        self.forget(self.book.retired(frame.index))
+        return FrameResult(frame.index, frame.time, frame.image, objects, table)
+
+    def _predict(
+        self, frame: Frame, table: PointTable, alive: dict[int, TrackedObject]
+    ) -> dict[int, MaskPrediction]:
+        """Predict all living objects in one batch, but for those answered with their prompt."""
+        answers = {
+            key: item.answers.pop(frame.index)
+            for key, item in alive.items()
+            if frame.index in item.answers
+        }
+        prompts = object_prompts(
+            table,
+            {key: item.memory for key, item in alive.items()},
+            other_objects_as_negatives=self.settings.other_objects_as_negatives,
+        )
+        asked = [prompt for prompt in prompts if prompt.object_id not in answers]
+        predicted = self._segmenter.predict(self._embed(frame), asked) if asked else []
+        found = {prompt.object_id: item for prompt, item in zip(asked, predicted, strict=True)}
+        return {key: answers[key] if key in answers else found[key] for key in alive}
+
+    def refill(self, frame: Frame, result: FrameResult) -> None:
+        """Take new points from the masks of objects that have few visible ones left."""
+        settings = self.settings
+        table = result.points
+        for item in result.objects:
+            own = table.visible & (table.object_ids == item.object_id) & (table.labels == 1)
+            missing = settings.positive_points - int(own.sum())
+            enough = own.sum() >= settings.refill_below * settings.positive_points
+            if enough or item.score < settings.refill_score or not item.visible:
+                continue
+            xy = select_points(
+                item.mask,
+                missing,
+                settings.point_selection,
+                image=frame.image,
+                rng=object_rng(settings.seed, item.object_id, frame.index),
+            )
+            self._follow(item.object_id, xy, np.ones(len(xy), np.int8), frame, given=False)
+            keep = int(settings.keep_points * settings.positive_points)
+            self.forget(self.book.surplus(item.object_id, keep))
+
+    def _start_object(self, prompt: Prompt, frame: Frame) -> MaskPrediction:
+        request = ObjectPrompt(
+            object_id=prompt.object_id,
+            points=prompt.points,
+            labels=prompt.labels,
+            point_ids=self.book.next_id + np.arange(len(prompt.points)),
+            box=prompt.box,
+            mask=prompt.mask,
+        )
+        (prediction,) = self._segmenter.predict(self._embed(frame), [request])
+        self.book.retire(prompt.object_id, frame.index)
+        self._follow(prompt.object_id, prompt.points, prompt.labels, frame, given=True)
+        self._choose_points(prompt, prediction, frame)
+        item = self.objects.setdefault(prompt.object_id, TrackedObject(start=frame.index))
+        self.objects = dict(sorted(self.objects.items()))
+        self._answer(item, prediction, frame)
+        return prediction
+
+    def _correct_object(
+        self, item: TrackedObject, prompt: Prompt, frame: Frame
+    ) -> MaskPrediction | None:
+        ids = self._follow(prompt.object_id, prompt.points, prompt.labels, frame, given=True)
+        if self._table is None or frame.index > self.last_finished:
+            return None
+        own = self._table.visible & (self._table.object_ids == prompt.object_id)
+        request = ObjectPrompt(
+            object_id=prompt.object_id,
+            points=np.concatenate([self._table.xy[own], prompt.points]),
+            labels=np.concatenate([self._table.labels[own], prompt.labels]),
+            point_ids=np.concatenate([self._table.ids[own], ids]),
+            memory=item.memory,
+        )
+        (prediction,) = self._segmenter.predict(self._embed(frame), [request])
+        self._answer(item, prediction, frame)
+        return prediction
+
+    def _answer(self, item: TrackedObject, prediction: MaskPrediction, frame: Frame) -> None:
+        """Keep a prediction as the result of its frame, or go on from it if that is out."""
+        if frame.index > self.last_finished:
+            item.answers[frame.index] = prediction
+        else:
+            item.memory = prediction.memory
+
+    def _choose_points(self, prompt: Prompt, prediction: MaskPrediction, frame: Frame) -> None:
+        """Take query points from the mask that a new object's prompt gave."""
+        clicked_only = prompt.box is None and prompt.mask is None
+        if clicked_only and not self.settings.add_points_to_clicks:
+            return
+        settings = self.settings
+        mask = full_size_logits(prediction.logits, frame.size) > 0
+        xy, labels = query_points_of_mask(
+            mask,
+            positive=settings.positive_points,
+            negative=settings.negative_points,
+            method=settings.point_selection,
+            image=frame.image,
+            rng=object_rng(settings.seed, prompt.object_id, frame.index),
+        )
+        self._follow(prompt.object_id, xy, labels, frame, given=False)
+
+    def _follow(
+        self,
+        object_id: int,
+        xy: NDArray[np.float32],
+        labels: NDArray[np.int8],
+        frame: Frame,
+        *,
+        given: bool,
+    ) -> NDArray[np.int64]:
+        """Enter points into the book and hand them to the tracker; return their ids."""
+        ids = self.book.add(object_id, labels, frame=frame.index, given=given)
+        if len(ids):
+            frames = np.full(len(ids), frame.index, np.int64)
+            self.state.add(QueryPoints(ids, frames, np.asarray(xy, np.float32)))
+        return ids
+
+    def _embed(self, frame: Frame) -> Embedding:
+        """Embed a frame once, however many prompts and results ask for it."""
+        if self._embedded is None or self._embedded[0] != frame.index:
+            self._embedded = (frame.index, self._segmenter.embed(frame.image))
+        return self._embedded[1]

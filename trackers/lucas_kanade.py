@@ -1,0 +1,299 @@
+"""`LucasKanade`: a point tracker without weights, on pyramidal optical flow.
+
+Every point is followed from frame to frame by itself: its result never depends on which other
+points are tracked. A point counts as visible while the flow leads back to where it came from and
+the picture around it still looks like it did; else it moves on with its own dying velocity and is
+looked for in a window that widens with time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rvsam_video.frame import Frame, Image
+from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints
+from rvsam_video.trackers.patches import cut_patches, find_patch, similarity
+from rvsam_video.trackers.point_store import PointStore
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LucasKanadeSettings:
+    """How points are followed, dropped and found again.
+
+    Attributes:
+        window: side of the window whose motion is measured, in pixels. 21 holds enough texture
+            on most surfaces and still follows thin limbs.
+        levels: pyramid levels above the full picture. 4 with a window of 21 follow about 150
+            pixels of motion; OpenCV uses fewer where the picture is too small for them.
+        iterations: most steps of the fit on each level; it has nearly always ended before.
+        precision: the fit ends when a step is shorter, in pixels. A tenth of the error allowed.
+        patch: side of the patch that a point is recognised by, in pixels, odd. Smaller than the
+            window, so that less background comes in.
+        return_error: a point is hidden if following it back misses by more pixels.
+        min_similarity: a point is hidden if its patch is less like the known ones. Turning and
+            scaling between two updates cost about 0.3.
+        sure_similarity: the recent patch learns only from points at least this alike, so that an
+            occluder that slides in is not learnt.
+        learning_rate: share of the new patch that goes into the recent one in each frame.
+        velocity_memory: share of the old velocity kept in each frame: about 3 frames long.
+        velocity_decay: what is left of a hidden point's velocity after each frame. Without a
+            sight of it, standing still becomes the best guess after about 10 frames.
+        search_radius: pixels around the predicted place searched in the first hidden frame.
+        search_growth: pixels by which that radius grows in each further hidden frame.
+        search_limit: largest radius in pixels; bounds the time that a lost point costs.
+        found_correlation: lowest correlation at which a hidden point is taken to be back. High,
+            since a wrong point does more harm than a missing one.
+        found_contrast: lowest standard deviation of a patch, in grey levels, that can be found
+            again; flatter ones fit in many places.
+    """
+
+    window: int = 21
+    levels: int = 4
+    iterations: int = 30
+    precision: float = 0.01
+    patch: int = 15
+    return_error: float = 1.5
+    min_similarity: float = 0.5
+    sure_similarity: float = 0.8
+    learning_rate: float = 0.2
+    velocity_memory: float = 0.7
+    velocity_decay: float = 0.9
+    search_radius: int = 8
+    search_growth: int = 2
+    search_limit: int = 48
+    found_correlation: float = 0.85
+    found_contrast: float = 8.0
+
+
+class LucasKanade:
+    """Pyramidal Lucas-Kanade (Bouguet, 2000) with a return check, an appearance check and search.
+
+    Attributes:
+        name: registry name.
+        lookahead: 0, every frame's result is out at once.
+    """
+
+    name: str = "lucas-kanade"
+    lookahead: int = 0
+
+    def __init__(self, settings: LucasKanadeSettings | None = None) -> None:
+        """Keep the settings; `None` takes the defaults."""
+        self.settings = settings or LucasKanadeSettings()
+
+    def start(self, frame_size: tuple[int, int]) -> LucasKanadeState:
+        """Begin a video whose frames are (width, height) pixels."""
+        return LucasKanadeState(self.settings, frame_size)
+
+
+class LucasKanadeState:
+    """The tracking of one video; see `TrackerState`."""
+
+    def __init__(self, settings: LucasKanadeSettings, frame_size: tuple[int, int]) -> None:
+        """Start with no points and no picture."""
+        self._settings = settings
+        self._size = frame_size
+        self._points = PointStore.empty(settings.patch)
+        self._index = -1
+        self._image: Image | None = None
+
+    def add(self, queries: QueryPoints) -> None:
+        """Follow more points, from their own frames on.
+
+        Raises:
+            ValueError: if a query names a frame before the last one pushed, or an id in use.
+        """
+        early = queries.frames < self._index
+        if np.any(early):
+            msg = (
+                f"query frame {int(queries.frames[early][0])} has passed; the earliest frame "
+                f"that points can be added in is {self._index}"
+            )
+            raise ValueError(msg)
+        known = np.isin(queries.ids, self._points.ids)
+        if np.any(known) or len(np.unique(queries.ids)) < len(queries):
+            msg = f"point ids must be new and unique; got {queries.ids.tolist()}"
+            raise ValueError(msg)
+        self._points.append(queries)
+        if self._image is not None:
+            self._start_due(self._image)
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Stop following these points; unknown ids are ignored."""
+        self._points.keep(~np.isin(self._points.ids, np.asarray(ids, np.int64)))
+
+    def push(self, frame: Frame) -> list[TrackedPoints]:
+        """Take the next frame and return its points at once.
+
+        Raises:
+            ValueError: if the frame's index does not rise or its size differs from the video's.
+        """
+        self._check(frame)
+        if self._image is not None:
+            self._follow_visible(self._image, frame.image)
+            self._search_hidden(frame.image)
+        self._index, self._image = frame.index, frame.image
+        self._start_due(frame.image)
+        return [self._tracked()]
+
+    def flush(self) -> list[TrackedPoints]:
+        """End of the video; nothing is open."""
+        return []
+
+    def snapshot(self) -> Arrays:
+        """Return all state as plain arrays."""
+        image = np.zeros((0, 0, 3), np.uint8) if self._image is None else self._image
+        return {**self._points.arrays(), "index": np.array(self._index), "image": image.copy()}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Continue from what `snapshot` returned, with the same results to the last bit."""
+        self._points = PointStore.from_arrays(arrays)
+        self._index = int(arrays["index"])
+        image = np.array(arrays["image"], np.uint8)
+        self._image = image if image.size else None
+
+    def _check(self, frame: Frame) -> None:
+        if frame.index <= self._index:
+            msg = f"frame {frame.index} came after frame {self._index}; push frames in order"
+            raise ValueError(msg)
+        if frame.size != self._size:
+            msg = f"frame {frame.index} is {frame.size} pixels; this video is {self._size}"
+            raise ValueError(msg)
+
+    def _start_due(self, image: Image) -> None:
+        """Begin the points whose frame has come (or was skipped by the source)."""
+        points = self._points
+        due = np.flatnonzero(~points.started & (points.frames <= self._index))
+        if not len(due):
+            return
+        patches = cut_patches(image, points.xy[due], self._settings.patch)
+        points.anchor[due] = patches
+        points.recent[due] = patches
+        points.started[due] = True
+        points.visible[due] = self._inside(points.xy[due])
+        points.confidence[due] = points.visible[due]
+
+    def _follow_visible(self, before: Image, now: Image) -> None:
+        """Move the visible points along the flow and judge whether they can still be seen."""
+        settings, points = self._settings, self._points
+        rows = np.flatnonzero(points.visible)
+        if not len(rows):
+            return
+        old = points.xy[rows]
+        new, error = follow(grey_of(before), grey_of(now), old, settings)
+        patches = cut_patches(now, new, settings.patch)
+        recent = similarity(patches, points.recent[rows])
+        alike = np.maximum(recent, similarity(patches, points.anchor[rows]))
+        seen = (error <= settings.return_error) & (alike >= settings.min_similarity)
+        seen &= self._inside(new)
+        keep = settings.velocity_memory
+        moved = keep * points.velocity[rows] + (1 - keep) * (new - old)
+        points.velocity[rows] = np.where(seen[:, None], moved, points.velocity[rows])
+        points.xy[rows] = np.where(seen[:, None], new, old)
+        points.visible[rows] = seen
+        points.unseen[rows] = 0
+        sure = np.clip(alike, 0, 1) * np.exp(-error / settings.return_error)
+        points.confidence[rows] = np.where(seen, sure, 0)
+        self._learn(rows, patches, seen & (alike >= settings.sure_similarity))
+
+    def _learn(
+        self, rows: NDArray[np.intp], patches: NDArray[np.float32], sure: NDArray[np.bool_]
+    ) -> None:
+        """Let the recent patches follow slow changes of appearance."""
+        rate = self._settings.learning_rate
+        recent = self._points.recent
+        recent[rows[sure]] += rate * (patches[sure] - recent[rows[sure]])
+
+    def _search_hidden(self, now: Image) -> None:
+        """Carry hidden points along and look for each around its predicted place."""
+        settings, points = self._settings, self._points
+        rows = np.flatnonzero(points.started & ~points.visible)
+        points.xy[rows] += points.velocity[rows]
+        points.velocity[rows] *= settings.velocity_decay
+        points.unseen[rows] += 1
+        for row in rows:
+            found = self._find(now, int(row))
+            if found is not None:
+                points.xy[row], points.confidence[row] = found
+                points.visible[row] = True
+
+    def _find(self, now: Image, row: int) -> tuple[NDArray[np.float32], float] | None:
+        settings, points = self._settings, self._points
+        radius = settings.search_radius + settings.search_growth * int(points.unseen[row] - 1)
+        radius = min(radius, settings.search_limit)
+        best: tuple[NDArray[np.float32], float] | None = None
+        for patch in (points.anchor[row], points.recent[row]):
+            if patch.std(axis=(0, 1)).max() < settings.found_contrast:
+                continue
+            found = find_patch(now, patch, points.xy[row], radius)
+            if found and found[1] >= max(settings.found_correlation, best[1] if best else 0):
+                best = found
+        return best if best and self._inside(best[0][None])[0] else None
+
+    def _inside(self, xy: NDArray[np.float32]) -> NDArray[np.bool_]:
+        width, height = self._size
+        low, high = -0.5, np.array([width - 0.5, height - 0.5])
+        return np.asarray(np.all((xy >= low) & (xy <= high), axis=1), np.bool_)
+
+    def _tracked(self) -> TrackedPoints:
+        points = self._points
+        live = points.started
+        return TrackedPoints(
+            frame_index=self._index,
+            ids=points.ids[live],
+            xy=points.xy[live],
+            visible=points.visible[live],
+            confidence=points.confidence[live],
+        )
+
+
+def grey_of(image: Image) -> Grey:
+    """Return the (H, W) uint8 brightness of an RGB picture."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def follow(
+    before: Grey, now: Grey, xy: NDArray[np.float32], settings: LucasKanadeSettings
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Follow points from one picture to the next, and back again.
+
+    Args:
+        before: (H, W) uint8, the picture that the points lie in.
+        now: (H, W) uint8, the next picture.
+        xy: (N, 2) float32, x then y in pixels, N > 0.
+        settings: window, pyramid and end of the fit.
+
+    Returns:
+        (N, 2) float32 places in `now`, and (N,) float32: by how many pixels the way back misses.
+    """
+    forward = _flow(before, now, xy, settings)
+    back = _flow(now, before, forward, settings)
+    return forward, np.asarray(np.linalg.norm(back - xy, axis=1), np.float32)
+
+
+def _flow(
+    before: Grey, now: Grey, xy: NDArray[np.float32], settings: LucasKanadeSettings
+) -> NDArray[np.float32]:
+    # The status is not asked for: on flat ground it is 0 although the coarser levels, which see
+    # more of the object, have given a usable place; the way back tells good from bad.
+    starts = np.ascontiguousarray(xy[:, None])
+    ends, _, _ = cv2.calcOpticalFlowPyrLK(
+        before,
+        now,
+        starts,
+        starts.copy(),
+        winSize=(settings.window, settings.window),
+        maxLevel=settings.levels,
+        criteria=(
+            cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS,
+            settings.iterations,
+            settings.precision,
+        ),
+    )
+    return np.asarray(ends[:, 0], np.float32)

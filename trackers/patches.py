@@ -41,9 +41,9 @@ def cut_patches(image: Image, xy: NDArray[np.float32], side: int) -> Patches:
     step = _ROWS_PER_REMAP // side
     for start in range(0, len(xy), step):
         part = inside[start : start + step]
-        shape = (len(part), side, side)  # one map for all patches, stacked downwards
-        map_x = np.broadcast_to(part[:, 0, None, None] + reach[None, None, :], shape)
-        map_y = np.broadcast_to(part[:, 1, None, None] + reach[None, :, None], shape)
+        stack = (len(part), side, side)
+        map_x = np.broadcast_to(part[:, 0, None, None] + reach[None, None, :], stack)
+        map_y = np.broadcast_to(part[:, 1, None, None] + reach[None, :, None], stack)
         cut = cv2.remap(
             image,
             np.ascontiguousarray(map_x.reshape(-1, side)),
@@ -61,12 +61,11 @@ def similarity(first: Patches, second: Patches) -> NDArray[np.float32]:
     Normalised correlation that stays defined for flat patches, times a factor for the
     difference of mean colour, in the manner of SSIM (Wang et al., 2004).
     """
-    axes = (1, 2)
-    mean_first = first.mean(axis=axes)
-    mean_second = second.mean(axis=axes)
+    mean_first = first.mean(axis=(1, 2))
+    mean_second = second.mean(axis=(1, 2))
     centred_first = first - mean_first[:, None, None]
     centred_second = second - mean_second[:, None, None]
-    axes = (1, 2, 3)
+    axes = (1, 2, 3)  # over the patch and its colours
     covariance = (centred_first * centred_second).mean(axis=axes)
     spread = np.sqrt((centred_first**2).mean(axis=axes) * (centred_second**2).mean(axis=axes))
     correlation = (covariance + _CONTRAST_FLOOR) / (spread + _CONTRAST_FLOOR)

@@ -23,7 +23,7 @@ def full_size_logits(
     """
     if logits.shape == frame_size[::-1]:
         return logits
-    import cv2  # noqa: PLC0415 (learned segmenters only; not for `--help`)
+    import cv2
 
     return np.asarray(cv2.resize(logits, frame_size, interpolation=cv2.INTER_LINEAR), np.float32)
 

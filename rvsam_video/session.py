@@ -13,7 +13,7 @@ from rvsam_video.errors import PromptError, UsageError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.merging import full_size_logits
 from rvsam_video.object_tracking import ObjectTracking
-from rvsam_video.prompts import Prompt, check_against_frame
+from rvsam_video.prompts import Prompt, check_against_frame, merge_prompts
 from rvsam_video.results import FrameResult, ObjectResult
 from rvsam_video.segmenters.base import Segmenter
 from rvsam_video.settings import SegmentationSettings
@@ -31,6 +31,9 @@ class Session:
         segmenter: turns points into masks.
         settings: constants of the engine.
         prompts: what is known before the video starts; more can be added at any time.
+
+    Raises:
+        PromptError: if an object has two boxes or two masks in one frame.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Session:
         self._tracker = tracker
         self._segmenter = segmenter
         self._tracking: ObjectTracking | None = None
-        self._pending: list[Prompt] = list(prompts)
+        self._pending = merge_prompts(prompts)
         self._waiting: deque[Frame] = deque()
         self._last: Frame | None = None
         self._began = clock.monotonic()
@@ -144,7 +147,7 @@ class Session:
             )
             raise PromptError(msg)
         if self._last is not None:
-            check_against_frame(prompt, self._last.size)
+            prompt = check_against_frame(prompt, self._last.size)
         if self._last is None or self._tracking is None or prompt.frame > self._last.index:
             self._pending.append(prompt)
             return None
@@ -175,6 +178,17 @@ class Session:
         """
         if self._tracking is not None:
             self._tracking.forget(np.asarray(point_ids, np.int64))
+
+    def check_prompts(self, frame_size: tuple[int, int]) -> None:
+        """Check the prompts given so far, before any frame is there.
+
+        Args:
+            frame_size: (width, height) of the frames to come.
+
+        Raises:
+            PromptError: if one does not fit.
+        """
+        self._pending = [check_against_frame(prompt, frame_size) for prompt in self._pending]
 
     def snapshot(self) -> Arrays:
         """Return everything that later results depend on, as plain arrays.
@@ -220,12 +234,11 @@ class Session:
             raise UsageError(msg)
         if self._last is not None and frame.size != self._last.size:
             new, old = ("{}x{}".format(*item.size) for item in (frame, self._last))
-            msg = f"frame {frame.index} has {new} pixels, those before it {old}; open a new session"
+            msg = f"frame {frame.index} is {new} pixels, those before it {old}; open a new session"
             raise UsageError(msg)
 
     def _start(self, frame: Frame) -> ObjectTracking:
-        for prompt in self._pending:
-            check_against_frame(prompt, frame.size)
+        self.check_prompts(frame.size)
         self._tracking = ObjectTracking(
             self._tracker.start(frame.size), self._segmenter, self.settings
         )

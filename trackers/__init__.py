@@ -18,7 +18,7 @@ __all__ = [
 
 
 def _lucas_kanade() -> PointTracker:
-    from rvsam_video.trackers.lucas_kanade import LucasKanade  # noqa: PLC0415 (imports OpenCV)
+    from rvsam_video.trackers.lucas_kanade import LucasKanade
 
     return LucasKanade()
 

@@ -1,1 +1,1 @@
-"""To be filled."""
+"""The command line: thin over the API; imports little more than click until a command runs."""

@@ -17,7 +17,7 @@ __all__ = [
 
 
 def _grabcut() -> Segmenter:
-    from rvsam_video.segmenters.grabcut import GrabCut  # noqa: PLC0415 (imports OpenCV)
+    from rvsam_video.segmenters.grabcut import GrabCut
 
     return GrabCut()
 

@@ -1,0 +1,106 @@
+"""`rvsam-video`: the command group, and how errors reach a person (or a program)."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from rvsam_video import __version__
+from rvsam_video.errors import RvsamError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
+
+_COMMANDS = {
+    "demo": "Track a rendered clip with exact truth; needs no file and no download.",
+    "info": "Show versions, trackers and segmenters, or what a video holds.",
+    "track": "Follow objects through a video and write masks, an overlay and points.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of all commands."""
+        return list(_COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Import the command, or return None if there is none of this name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"rvsam_video.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="rvsam-video")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def group(debug: bool) -> None:
+    """Segment and track any object in a video from a few clicks."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; those of the process by default.
+
+    Returns:
+        0 if all went well, 1 for a failed run, 2 for bad usage, 130 after Ctrl-C.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = group.main(args=given, prog_name="rvsam-video", standalone_mode=False)
+    except click.ClickException as error:
+        return _report(given, error, _click_message(error), error.exit_code)
+    except RvsamError as error:
+        return _report(given, error, str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _report(given, error, "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        # A person is owed one sentence, whatever happened.
+        text = f"{type(error).__name__}: {error} (a bug; add --debug for the traceback)"
+        return _report(given, error, text, 1)
+    return code if isinstance(code, int) else 0
+
+
+def run() -> None:
+    """Entry point of the installed program."""
+    sys.exit(main())
+
+
+def _click_message(error: click.ClickException) -> str:
+    where = getattr(error, "ctx", None)
+    hint = f" (see {where.command_path} --help)" if where is not None else ""
+    return f"{error.format_message()}{hint}"
+
+
+def _report(given: list[str], error: BaseException, message: str, code: int) -> int:
+    if "--json" in given:
+        click.echo(json.dumps({"event": "error", "message": message, "exit_code": code}))
+    else:
+        click.echo(f"rvsam-video: {message}", err=True)
+    if "--debug" in given:
+        traceback.print_exception(error)
+    return code

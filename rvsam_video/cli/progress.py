@@ -1,0 +1,154 @@
+"""How a run is shown while it goes on: a bar for people, JSON lines for machines."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn, TaskID
+
+JSON_INTERVAL = 1.0
+"""Seconds between two progress lines for machines."""
+
+
+class Reporter(Protocol):
+    """Shows a run."""
+
+    def __enter__(self) -> Self: ...  # noqa: D105
+    def __exit__(self, *args: object) -> None: ...  # noqa: D105
+    def say(self, text: str) -> None:
+        """Show one sentence."""
+
+    def start(self, total: int | None, done: int) -> None:
+        """Begin, with `done` of `total` frames already there (total None: unknown)."""
+
+    def step(self, done: int) -> None:
+        """Show that `done` frames are there."""
+
+    def end(self, summary: Mapping[str, object], lines: list[str]) -> None:
+        """Show how it ended: values for machines, lines for people."""
+
+
+class JsonReporter:
+    """One JSON object per line on standard output: start, progress, message and done."""
+
+    def __init__(self) -> None:
+        self._total: int | None = None
+        self._first = 0
+        self._began = time.monotonic()
+        self._shown = -JSON_INTERVAL
+
+    def __enter__(self) -> Self:
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        """Nothing to put away."""
+
+    def say(self, text: str) -> None:
+        """Print a message event."""
+        self._print({"event": "message", "text": text})
+
+    def start(self, total: int | None, done: int) -> None:
+        """Print a start event."""
+        self._total, self._first, self._began = total, done, time.monotonic()
+        self._print({"event": "start", "total": total, "done": done})
+
+    def step(self, done: int) -> None:
+        """Print a progress event, at most one per `JSON_INTERVAL`."""
+        now = time.monotonic() - self._began
+        if now - self._shown < JSON_INTERVAL:
+            return
+        self._shown = now
+        fps = (done - self._first) / max(now, 1e-9)
+        self._print({"event": "progress", "done": done, "total": self._total, "fps": round(fps, 2)})
+
+    def end(self, summary: Mapping[str, object], lines: list[str]) -> None:  # noqa: ARG002
+        """Print a done event with the whole summary."""
+        self._print({"event": "done", **summary})
+
+    @staticmethod
+    def _print(event: Mapping[str, object]) -> None:
+        click.echo(json.dumps(event))
+
+
+class BarReporter:
+    """A bar with frames per second and time left on standard error; sentences around it."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        """Prepare the bar; it appears with `start`."""
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self._bar = Progress(*_columns(), console=Console(stderr=True), transient=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print one sentence above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def start(self, total: int | None, done: int) -> None:
+        """Show the bar."""
+        if self._bar is not None:
+            self._task = self._bar.add_task("tracking", total=total, completed=done)
+            self._bar.start()
+
+    def step(self, done: int) -> None:
+        """Move the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done)
+
+    def end(self, summary: Mapping[str, object], lines: list[str]) -> None:  # noqa: ARG002
+        """Print the closing lines on standard output."""
+        if self._bar is not None:
+            self._bar.stop()
+        for line in lines:
+            click.echo(line)
+
+
+def _columns() -> list[ProgressColumn]:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class FramesPerSecond(ProgressColumn):
+        """Speed of the last seconds."""
+
+        def render(self, task: Task) -> Text:
+            """Return the speed, or a dash before it is known."""
+            return Text("- fps" if task.speed is None else f"{task.speed:.1f} fps")
+
+    return [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        FramesPerSecond(),
+        TimeRemainingColumn(),
+    ]

@@ -1,0 +1,108 @@
+"""Do a run for the command line: show it, stop it with Ctrl-C, print how it ended."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.progress import BarReporter, JsonReporter, Reporter
+
+if TYPE_CHECKING:
+    from rvsam_video.results import FrameResult
+    from rvsam_video.runner import RunOptions, RunSummary
+
+
+class ShowRun:
+    """Passes what a run tells on to a reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._done = 0
+
+    def message(self, text: str) -> None:
+        """Show a sentence."""
+        self._reporter.say(text)
+
+    def started(self, total: int | None, done: int) -> None:
+        """Show the bar."""
+        self._done = done
+        self._reporter.start(total, done)
+
+    def result(self, result: FrameResult) -> None:  # noqa: ARG002 (only counted)
+        """Move the bar."""
+        self._done += 1
+        self._reporter.step(self._done)
+
+
+def run_and_report(options: RunOptions, *, as_json: bool) -> int:
+    """Do a run and show it; return the exit code."""
+    from rvsam_video.runner import run
+
+    reporter: Reporter = JsonReporter() if as_json else BarReporter()
+    with reporter, stop_on_interrupt(reporter) as asked:
+        reporter.say(opening_line(options))
+        summary = run(options, ShowRun(reporter), asked.is_set)
+        reporter.end(summary_values(summary), summary_lines(summary))
+    return 0 if summary.status == "complete" else INTERRUPTED
+
+
+def opening_line(options: RunOptions) -> str:
+    """Say what is about to track: nothing is chosen silently."""
+    objects = sorted({prompt.object_id for prompt in options.prompts})
+    noun = "object" if len(objects) == 1 else "objects"
+    return (
+        f"tracker {options.tracker}, segmenter {options.segmenter}, on the processor, no weights; "
+        f"{noun} {', '.join(map(str, objects))}"
+    )
+
+
+def summary_values(summary: RunSummary) -> dict[str, object]:
+    """Return how a run ended, for machines."""
+    return {
+        "status": summary.status,
+        "folder": str(summary.folder),
+        "frames": summary.frames,
+        "seconds": round(summary.seconds, 3),
+        "fps": round(summary.frames_per_second, 2),
+        "files": [str(path) for path in summary.files],
+        "counts": summary.counts,
+        "messages": list(summary.messages),
+    }
+
+
+def summary_lines(summary: RunSummary) -> list[str]:
+    """Return how a run ended, for people."""
+    speed = f"{summary.frames} frames in {summary.seconds:.1f} s"
+    speed += f" ({summary.frames_per_second:.1f} fps)" if summary.frames else ""
+    if summary.status == "complete":
+        return [f"{speed}; results are in {summary.folder}"]
+    return [f"stopped after {speed}; the same command goes on from here ({summary.folder})"]
+
+
+@contextmanager
+def stop_on_interrupt(reporter: Reporter) -> Iterator[threading.Event]:
+    """Let the first Ctrl-C set an event, and the second stop at once.
+
+    Signals reach the main thread only; in another one the block runs without this.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        reporter.say("stopping after this frame; press Ctrl-C again to stop at once")
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, previous)

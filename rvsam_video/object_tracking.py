@@ -44,7 +44,8 @@ class TrackedObject:
         }
         for frame, answer in self.answers.items():
             fields = {"logits": answer.logits, "score": np.array(answer.score)}
-            arrays |= prefixed(f"answer/{frame}", fields | _memory_to_arrays(answer.memory))
+            arrays |= prefixed(f"answer/{frame}", fields)
+            arrays |= prefixed(f"answer/{frame}", _memory_to_arrays(answer.memory))
         return arrays
 
     @classmethod

@@ -53,7 +53,7 @@ class PointTable:
     @property
     def visible(self) -> NDArray[np.bool_]:
         """(N,) bool: seen by the tracker and inside the picture, hence used as a prompt."""
-        return self.states == PointState.VISIBLE
+        return np.asarray(self.states == PointState.VISIBLE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

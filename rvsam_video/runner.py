@@ -19,7 +19,7 @@ from rvsam_video.io.checkpoint import Checkpoint
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json, fingerprint
 from rvsam_video.io.sinks import SINK_NAMES, SinkContext, create_sinks
-from rvsam_video.prompt_file import prompts_to_json
+from rvsam_video.prompt_json import prompts_to_json
 from rvsam_video.prompts import Prompt
 from rvsam_video.results import FrameResult
 from rvsam_video.session import Session

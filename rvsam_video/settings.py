@@ -73,6 +73,6 @@ class SegmentationSettings:
                 msg = f"{name} is {value}; allowed is {low} to {high}"
                 raise UsageError(msg)
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, int | float | str]:
         """Return the settings as plain values, for `run.json`."""
         return asdict(self)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers.base import Arrays
 
 
-def prefixed(name: str, arrays: Arrays) -> Arrays:
+def prefixed(name: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:
     """Put `name/` before every key."""
     return {f"{name}/{key}": value for key, value in arrays.items()}
 
 
-def nested(name: str, arrays: Arrays) -> Arrays:
+def nested(name: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:
     """Return the entries below `name/`, without that prefix."""
     start = f"{name}/"
     return {key[len(start) :]: value for key, value in arrays.items() if key.startswith(start)}

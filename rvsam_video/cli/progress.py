@@ -20,8 +20,17 @@ JSON_INTERVAL = 1.0
 class Reporter(Protocol):
     """Shows a run."""
 
-    def __enter__(self) -> Self: ...  # noqa: D105
-    def __exit__(self, *args: object) -> None: ...  # noqa: D105
+    def __enter__(self) -> Self:
+        """Prepare."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put everything away."""
+
     def say(self, text: str) -> None:
         """Show one sentence."""
 
@@ -48,7 +57,12 @@ class JsonReporter:
         """Nothing to prepare."""
         return self
 
-    def __exit__(self, *args: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Nothing to put away."""
 
     def say(self, text: str) -> None:

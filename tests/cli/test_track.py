@@ -1,0 +1,109 @@
+"""`rvsam-video track`: what a person types, sees and gets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from rvsam_video.cli.main import main
+from rvsam_video.demos.synthetic import SyntheticClip
+from rvsam_video.prompt_file import save_prompts
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("track")
+    clip = SyntheticClip(frames=8, size=(160, 90))
+    clip.write(path / "clip.mp4")
+    Image.fromarray(clip.truth(0)).save(path / "first.png")
+    (path / "text.mp4").write_text("this is no video")
+    save_prompts(path / "clicks.json", clip.prompts())
+    x, y = clip.prompts()[0].points[0]
+    (path / "clicks.txt").write_text(f"1\n0;{x},{y}\n")
+    return path
+
+
+@pytest.fixture
+def here(folder, tmp_path, monkeypatch):
+    """A folder of one's own with the clip in it, as the current one."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_click_becomes_a_folder_of_results(here, capsys):
+    assert main(["track", "clip.mp4", "--points", "80,45"]) == 0
+    shown = capsys.readouterr()
+    assert "8 frames" in shown.out
+    assert "rvsam-runs/clip" in shown.out
+    assert "tracker lucas-kanade, segmenter grabcut" in shown.err
+    assert (here / "rvsam-runs" / "clip" / "overlay.mp4").is_file()
+
+
+@pytest.mark.parametrize(
+    ("prompts", "objects"),
+    [
+        (["--points", "1:80,45", "--points", "7:20,20,1@2", "--points", "1:5,5,0"], [1, 7]),
+        (["--points", "clicks.json"], [1, 2, 3]),
+        (["--points", "clicks.txt"], [1]),
+        (["--box", "4:10,10,60,60"], [4]),
+        (["--mask", "first.png"], [1, 2, 3]),
+    ],
+)
+def test_every_form_of_prompt(here, capsys, prompts, objects):
+    assert main(["track", "clip.mp4", *prompts, "--out", "run", "--save", "rle"]) == 0
+    tracks = json.loads((here / "run" / "results.json").read_text())
+    assert [track["object_id"] for track in tracks] == objects
+
+
+def test_machines_get_one_json_object_per_line(here, capsys):
+    assert main(["track", "clip.mp4", "--points", "80,45", "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["message", "start", "progress", "done"]
+    assert events[-1]["frames"] == 8
+    assert all(Path(name).is_file() for name in events[-1]["files"] if "." in Path(name).name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "code"),
+    [
+        (["clip.mp4"], "nothing to follow", 2),
+        (["clip.mp4", "--points"], "--points 320,240", 2),
+        (["clip.mp4", "--points", "900,20"], "x must be 0 to 159 and y 0 to 89", 2),
+        (["clip.mp4", "--points", "80;45"], "80;45", 2),
+        (["clip.mp4", "--points", "no.json"], "no.json", 2),
+        (["clip.mp4", "--mask", "no.png"], "no.png", 2),
+        (["clip.mp4", "--box", "50,50,10,10"], "50", 2),
+        (["clip.mp4", "--points", "80,45", "--tracker", "nobody"], "lucas-kanade", 2),
+        (["clip.mp4", "--points", "80,45", "--segmenter", "nobody"], "grabcut", 2),
+        (["clip.mp4", "--points", "80,45", "--save", "gif"], "overlay, masks, rle, points", 2),
+        (["text.mp4", "--points", "80,45"], "text.mp4", 1),
+        (["gone.mp4", "--points", "80,45"], "gone.mp4", 1),
+        (["clip.mp4", "--points", "80,45", "--out", "clip.mp4/run"], "clip.mp4", 1),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(here, capsys, arguments, sentence, code):
+    before = sorted(here.rglob("*"))
+    assert main(["track", *arguments]) == code
+    streams = capsys.readouterr()
+    assert sentence in streams.err
+    lines = [line for line in streams.err.splitlines() if line.startswith("rvsam-video:")]
+    assert len(lines) == 1
+    assert "Traceback" not in streams.err
+    assert streams.out == ""
+    assert sorted(here.rglob("*")) == before
+
+
+def test_the_same_command_again_says_that_all_is_done(here, capsys):
+    arguments = ["track", "clip.mp4", "--points", "80,45", "--save", "points"]
+    assert main(arguments) == 0
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert "already complete" in capsys.readouterr().err
+    assert main([*arguments, "--seed", "5"]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*arguments, "--seed", "5", "--overwrite"]) == 0

@@ -1,0 +1,183 @@
+"""The words in which prompts are given on the command line.
+
+| option | value |
+|---|---|
+| `--points` | `[OBJ:]X,Y[,LABEL][@FRAME]`, several separated by spaces; or FILE.json; or FILE.txt |
+| `--box` | `[OBJ:]X0,Y0,X1,Y1[@FRAME]` |
+| `--mask` | `[OBJ:]FILE[@FRAME]` |
+
+OBJ is the object's id, 1 to 255 (default 1); X and Y are pixels of the displayed frame, x to the
+right and y down from 0,0, the centre of the top left pixel; LABEL is 1 on the object (the default)
+or 0 off it; FRAME counts from 0 (the default). Every point stands for itself: in `2:10,20 30,40`
+the second point belongs to object 1.
+
+All options can be repeated. What they say about the same object and frame is joined: points add
+up, but there can be only one box and one mask. FILE.json is a prompt file (see `prompt_file`),
+FILE.txt a SAM-PT query-point file (see `load_query_points`); for masks see `prompt_masks`. A mask
+file whose own name looks like OBJ: or @FRAME is written `./3:cup.png` or `cup@7@0`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rvsam_video.errors import PromptError
+from rvsam_video.prompt_file import load_prompts, read_text
+from rvsam_video.prompt_masks import load_mask
+from rvsam_video.prompts import MAX_OBJECT_ID, Prompt, merge_prompts
+
+POINT_GRAMMAR = "[OBJ:]X,Y[,LABEL][@FRAME], for example 120,80 or 2:120,80,0@30"
+BOX_GRAMMAR = "[OBJ:]X0,Y0,X1,Y1[@FRAME], for example 10,20,110,220 or 2:10,20,110,220@30"
+MASK_GRAMMAR = "[OBJ:]FILE[@FRAME], for example mask.png or 2:mask.png@30"
+QUERY_LINE_GRAMMAR = "FRAME;X,Y X,Y ..., for example 0;282.5,241.25 336.25,240"
+
+# At most ten digits: enough for every allowed number, and never slow to convert.
+_PLACE = re.compile(r"(?:([0-9]{1,10}):)?(.*?)(?:@([0-9]{1,10}))?", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_COUNT = re.compile(r"[0-9]{1,10}")
+
+
+def parse_prompts(
+    points: Sequence[str] = (), boxes: Sequence[str] = (), masks: Sequence[str] = ()
+) -> list[Prompt]:
+    """Read all `--points`, `--box` and `--mask` values of a command.
+
+    Returns:
+        one prompt per object and frame, by rising frame, then object id.
+
+    Raises:
+        PromptError: if a value cannot be read, or an object has two boxes or masks in a frame.
+    """
+    prompts = [prompt for text in points for prompt in parse_points(text)]
+    prompts += [parse_box(text) for text in boxes]
+    prompts += [prompt for text in masks for prompt in parse_mask(text)]
+    return merge_prompts(prompts)
+
+
+def parse_points(text: str) -> list[Prompt]:
+    """Read one `--points` value: points in words, or the name of a .json or .txt file.
+
+    Returns:
+        one prompt per object and frame.
+
+    Raises:
+        PromptError: naming what is not understood, and the grammar.
+    """
+    text = text.strip()
+    if text.lower().endswith(".json"):
+        return merge_prompts(load_prompts(text))
+    if text.lower().endswith(".txt"):
+        return load_query_points(text)
+    words = text.split()
+    if not words:
+        _refuse("--points has no value", POINT_GRAMMAR)
+    return merge_prompts([_point(word) for word in words])
+
+
+def parse_box(text: str) -> Prompt:
+    """Read one `--box` value.
+
+    Raises:
+        PromptError: naming what is not understood, and the grammar.
+    """
+    object_id, body, frame = _split_place(text.strip())
+    fields = body.split(",")
+    if len(fields) != 4:
+        _refuse(f"--box {text!r} has {len(fields)} numbers instead of 4", BOX_GRAMMAR)
+    corners = [_number(item, f"--box {text!r}", BOX_GRAMMAR) for item in fields]
+    return Prompt.create(1 if object_id is None else object_id, frame, box=corners)
+
+
+def parse_mask(text: str) -> list[Prompt]:
+    """Read one `--mask` value: a picture that holds one object or several.
+
+    Returns:
+        one prompt per object, by rising id; see `prompt_masks.load_mask`.
+
+    Raises:
+        PromptError: if the file cannot be read, or does not hold what was asked for.
+    """
+    object_id, body, frame = _split_place(text.strip())
+    if not body:
+        _refuse(f"--mask {text!r} names no file", MASK_GRAMMAR)
+    return load_mask(body, frame, object_id)
+
+
+def load_query_points(path: str | Path) -> list[Prompt]:
+    """Read a query-point file of SAM-PT.
+
+    The first line is the number n of positive points. Each further line is an object (the first is
+    object 1): `FRAME;X,Y X,Y ...` in pixels of the displayed frame; its first n points are on the
+    object, the others off it. Lines without any text are skipped.
+
+    Raises:
+        PromptError: naming the line, and what is allowed.
+    """
+    path = Path(path)
+    lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), 1)]
+    lines = [(number, line.strip()) for number, line in lines if line.strip()]
+    if not lines or not _COUNT.fullmatch(lines[0][1]):
+        found = repr(lines[0][1][:40]) if lines else "nothing"
+        msg = f"{path} begins with {found}; its first line must be the number of positive points"
+        raise PromptError(msg)
+    if not 2 <= len(lines) <= MAX_OBJECT_ID + 1:
+        msg = f"{path} holds {len(lines) - 1} objects; allowed are 1 to {MAX_OBJECT_ID}"
+        raise PromptError(msg)
+    positive = int(lines[0][1])
+    return merge_prompts(
+        [
+            _query_line(line, object_id, positive, f"{path} line {number}")
+            for object_id, (number, line) in enumerate(lines[1:], 1)
+        ]
+    )
+
+
+def _query_line(line: str, object_id: int, positive: int, place: str) -> Prompt:
+    frame, _, body = line.partition(";")
+    words = body.split()
+    if not _COUNT.fullmatch(frame.strip()) or not words:
+        _refuse(f"{place}, {line[:40]!r}, is not understood", QUERY_LINE_GRAMMAR)
+    points = []
+    for word in words:
+        fields = word.split(",")
+        if len(fields) != 2:
+            _refuse(f"{place}: {word[:40]!r} is not a point", QUERY_LINE_GRAMMAR)
+        points.append([_number(item, place, QUERY_LINE_GRAMMAR) for item in fields])
+    labels = [int(index < positive) for index in range(len(points))]
+    return Prompt.create(object_id, int(frame), points=points, labels=labels)
+
+
+def _point(word: str) -> Prompt:
+    object_id, body, frame = _split_place(word)
+    fields = body.split(",")
+    if len(fields) not in {2, 3}:
+        _refuse(f"--points {word!r} is not understood", POINT_GRAMMAR)
+    if len(fields) == 3 and fields[2] not in {"0", "1"}:
+        found = f"--points {word!r} has the label {fields[2]!r}"
+        _refuse(f"{found}; a label is 1 (on the object) or 0 (off it)", POINT_GRAMMAR)
+    point = [_number(item, f"--points {word!r}", POINT_GRAMMAR) for item in fields[:2]]
+    labels = [int(item) for item in fields[2:]] or [1]
+    return Prompt.create(
+        1 if object_id is None else object_id, frame, points=[point], labels=labels
+    )
+
+
+def _split_place(text: str) -> tuple[int | None, str, int]:
+    """Split `[OBJ:]BODY[@FRAME]` into its three parts."""
+    match = _PLACE.fullmatch(text)
+    object_id, body, frame = match.groups() if match else (None, text, None)
+    return (None if object_id is None else int(object_id), body, int(frame or 0))
+
+
+def _number(text: str, place: str, grammar: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        _refuse(f"{place}: {text[:40]!r} is not a number", grammar)
+    return float(text)
+
+
+def _refuse(what: str, grammar: str) -> NoReturn:
+    msg = f"{what}; write {grammar}"
+    raise PromptError(msg)

@@ -153,6 +153,8 @@ def run(
         OutputError: if the folder belongs to another command, or cannot be written.
     """
     segmenter = VideoSegmenter(options.tracker, options.segmenter, options.settings)
+    context = SinkContext(video_id=Path(options.source).stem or options.source)
+    writer = BackgroundWriter(create_sinks(options.save, options.out, context))
     listener = listener or Silent()
     with _open(options, 0) as source:
         session = segmenter.session(options.prompts)
@@ -163,11 +165,11 @@ def run(
                 listener.message(f"{folder.path} is already complete; --overwrite starts again")
                 return _summary(folder, ())
             if folder.checkpoint is None:
-                return _Run(options, folder, session, listener, should_stop).go(source)
+                return _Run(options, folder, session, writer, listener, should_stop).go(source)
             _refuse_unrepeatable(options, source)
             source.close()
             with _open(options, folder.checkpoint.next_frame) as rest:
-                return _Run(options, folder, session, listener, should_stop).go(rest)
+                return _Run(options, folder, session, writer, listener, should_stop).go(rest)
 
 
 def _open(options: RunOptions, start: int) -> FrameSource:
@@ -206,13 +208,13 @@ class _Run:
         options: RunOptions,
         folder: RunFolder,
         session: Session,
+        writer: BackgroundWriter,
         listener: RunListener,
         should_stop: Callable[[], bool],
     ) -> None:
         self.options, self.folder, self.session = options, folder, session
+        self.writer = writer
         self.listener, self.should_stop = listener, should_stop
-        context = SinkContext(video_id=Path(options.source).stem or options.source)
-        self.writer = BackgroundWriter(create_sinks(options.save, folder.path, context))
         self.frames = 0
         self.dropped = 0
         self.timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)

@@ -141,6 +141,11 @@ class BarReporter:
             click.echo(line)
 
 
+def reporter_for(*, as_json: bool) -> Reporter:
+    """Return what shows a run to machines or to people."""
+    return JsonReporter() if as_json else BarReporter()
+
+
 def _columns() -> list[ProgressColumn]:
     from rich.progress import (
         BarColumn,

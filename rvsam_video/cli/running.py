@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from rvsam_video.cli.main import INTERRUPTED
-from rvsam_video.cli.progress import BarReporter, JsonReporter, Reporter
+from rvsam_video.cli.progress import Reporter, reporter_for
 
 if TYPE_CHECKING:
     from rvsam_video.results import FrameResult
@@ -43,7 +43,7 @@ def run_and_report(options: RunOptions, *, as_json: bool) -> int:
     """Do a run and show it; return the exit code."""
     from rvsam_video.runner import run
 
-    reporter: Reporter = JsonReporter() if as_json else BarReporter()
+    reporter = reporter_for(as_json=as_json)
     with reporter, stop_on_interrupt(reporter) as asked:
         reporter.say(opening_line(options))
         summary = run(options, ShowRun(reporter), asked.is_set)

@@ -1,0 +1,68 @@
+"""`rvsam-video demo`: track a rendered clip and compare with its exact truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rvsam_video.demos.run import DemoReport
+
+
+@click.command("demo")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("rvsam-runs/demo"),
+    show_default=True,
+    help="Folder for the clip and the results; an earlier demo there is replaced.",
+)
+@click.option("--frames", type=click.IntRange(2, 10_000), default=72, show_default=True)
+@click.option("--tracker", default="lucas-kanade", show_default=True)
+@click.option("--segmenter", default="grabcut", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(
+    *,
+    out: Path,
+    frames: int,
+    tracker: str,
+    segmenter: str,
+    as_json: bool,
+    debug: bool,  # noqa: ARG001
+) -> int:
+    """Track a rendered clip with exact truth; needs no file and no download."""
+    from rvsam_video.cli.main import INTERRUPTED
+    from rvsam_video.cli.progress import reporter_for
+    from rvsam_video.cli.running import ShowRun, stop_on_interrupt, summary_values
+    from rvsam_video.demos.run import run_demo
+
+    reporter = reporter_for(as_json=as_json)
+    with reporter, stop_on_interrupt(reporter) as asked:
+        reporter.say(f"rendering {frames} frames; tracker {tracker}, segmenter {segmenter}")
+        report = run_demo(
+            out,
+            tracker=tracker,
+            segmenter=segmenter,
+            frames=frames,
+            listener=ShowRun(reporter),
+            should_stop=asked.is_set,
+        )
+        scores = {str(item.object_id): round(item.mean_iou, 4) for item in report.objects}
+        reporter.end({**summary_values(report.run), "mean_iou": scores}, _lines(report, out))
+    return 0 if report.run.status == "complete" else INTERRUPTED
+
+
+def _lines(report: DemoReport, out: Path) -> list[str]:
+    run = report.run
+    lines = [
+        f"object {item.object_id}: mean IoU {item.mean_iou:.3f} "
+        f"(worst {item.worst_iou:.3f} in frame {item.worst_frame})"
+        for item in report.objects
+    ]
+    lines.append(f"{run.frames} frames in {run.seconds:.1f} s ({run.frames_per_second:.1f} fps)")
+    lines.append(f"look at {run.folder / 'overlay.mp4'} and {report.contact_sheet}")
+    lines.append(f"try it yourself: rvsam-video track {out / report.clip.name} --points 320,180")
+    return lines

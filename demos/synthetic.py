@@ -26,8 +26,9 @@ Occlusion = Literal["partial", "full"]
 
 _CASTS: dict[str, tuple[Actor, ...]] = {"partial": PARTIAL_OCCLUSION, "full": FULL_OCCLUSION}
 
-_CLICKS = {1: 2, 2: 1}
-"""Objects that are clicked, and how often; the others get a box. So every form is shown."""
+_CLICKS = {2: 1}
+"""Objects that are clicked, and how often. The others get a box: a click on freckles or spots
+leaves open whether the spot or the whole is meant."""
 
 _SMALLEST_SIDE, _LARGEST_SIDE = 64, 4096
 """Below, the objects are a few pixels; above, the painted bed alone takes 100 MB."""

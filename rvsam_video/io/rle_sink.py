@@ -1,0 +1,183 @@
+"""Masks as run-length codes in one JSON file, in the result format of YouTube-VIS."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from rvsam_video.io.layout import PARTS_FOLDER, RLE_FILE
+from rvsam_video.io.sinks import Mark, SinkContext
+from rvsam_video.io.writing import AppendFile, replacing, writing
+from rvsam_video.results import FrameResult, ObjectResult
+
+_CATEGORY = 1
+"""One class for all: the objects were chosen by clicks, not by kind."""
+
+_FRAMES_IN_MEMORY = 200
+"""Frames of each object that are collected at a time when the file is built: bounds the memory."""
+
+
+def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return the compressed COCO run-length code of a mask, fit for JSON.
+
+    Args:
+        mask: (H, W) bool.
+
+    Returns:
+        `size` as [H, W] and `counts` as text.
+    """
+    code = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(side) for side in code["size"]], "counts": code["counts"].decode("ascii")}
+
+
+class RleSink:
+    """Writes `results.json`: a list with one entry per object.
+
+    An entry has `video_id`, `object_id`, `category_id` (always 1), `score` (the mean over the
+    frames where the object lived) and `segmentations`: for every frame of the video from 0 on a
+    compressed run-length code, or null where there is none. As in the annotations of YouTube-VIS,
+    null also stands for an object that is not visible: before it starts, after it was removed,
+    while its mask is empty, and in frames that could not be read.
+
+    While the run lasts, `.parts/rle.jsonl` takes one line per frame, so memory does not grow.
+
+    Args:
+        folder: the run folder.
+        context: names the video.
+    """
+
+    def __init__(self, folder: Path, context: SinkContext) -> None:
+        self._target = folder / RLE_FILE
+        self._video_id = context.video_id
+        self._lines = AppendFile(folder / PARTS_FOLDER / "rle.jsonl")
+
+    def start(self, mark: Mark | None) -> None:
+        """Open the file of lines, cut back to the mark."""
+        with writing(self._lines.path):
+            self._lines.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lines.open(mark["size"] if mark else 0)
+
+    def write(self, result: FrameResult) -> None:
+        """Append the line of one frame."""
+        objects = {str(item.object_id): _segment(item) for item in result.objects}
+        line = json.dumps({"frame": int(result.index), "objects": objects}, separators=(",", ":"))
+        self._lines.write(line.encode() + b"\n")
+
+    def commit(self) -> Mark:
+        """Wait for the disk to have the lines."""
+        return {"size": self._lines.sync()}
+
+    def finish(self, complete: bool) -> list[Path]:
+        """Build `results.json` from the lines, one object after the other."""
+        del complete
+        self._lines.flush()
+        self._lines.close()
+        with (
+            writing(self._target),
+            self._columns() as columns,
+            replacing(self._target) as temporary,
+            temporary.open("wb") as file,
+        ):
+            self._assemble(file, columns)
+        return [self._target]
+
+    @contextmanager
+    def _columns(self) -> Iterator[list[_Column]]:
+        """Turn lines per frame into one column of segmentations per object, by rising id."""
+        columns: dict[int, _Column] = {}
+        frames = 0
+        try:
+            for frame, objects in self._read():
+                for key, segment in objects.items():
+                    if key not in columns:
+                        columns[key] = _Column(key, self._lines.path.parent)
+                    columns[key].add(frame, segment)
+                frames = frame + 1
+            for column in columns.values():
+                column.pad(frames)
+                column.spill()
+            yield [columns[key] for key in sorted(columns)]
+        finally:
+            for column in columns.values():
+                column.path.unlink(missing_ok=True)
+
+    def _read(self) -> Iterator[tuple[int, dict[int, Any]]]:
+        with self._lines.path.open("rb") as file:
+            for line in file:
+                record = json.loads(line)
+                yield record["frame"], {int(key): it for key, it in record["objects"].items()}
+
+    def _assemble(self, file: BinaryIO, columns: Sequence[_Column]) -> None:
+        file.write(b"[")
+        for position, column in enumerate(columns):
+            entry = {
+                "video_id": self._video_id,
+                "object_id": column.object_id,
+                "category_id": _CATEGORY,
+                "score": column.mean_score,
+            }
+            opening = json.dumps(entry)[:-1] + ', "segmentations": ['
+            file.write((",\n" if position else "\n").encode() + opening.encode())
+            with column.path.open("rb") as segmentations:
+                shutil.copyfileobj(segmentations, file)
+            file.write(b"]}")
+        file.write(b"\n]\n")
+
+    def close(self) -> None:
+        """Close the file of lines."""
+        self._lines.close()
+
+
+def _segment(item: ObjectResult) -> dict[str, Any]:
+    code = encode_mask(item.mask) if item.visible else None
+    return {"score": float(item.score), "rle": code}
+
+
+class _Column:
+    """The segmentations of one object, in a file of its own while `results.json` is built."""
+
+    def __init__(self, object_id: int, folder: Path) -> None:
+        self.object_id = object_id
+        self.path = folder / f"rle-object-{object_id}.txt"
+        self.path.write_bytes(b"")
+        self._pending: list[str] = []
+        self._frames = 0
+        self._lived = 0
+        self._score = 0.0
+
+    @property
+    def mean_score(self) -> float:
+        """Mean over the frames in which the object lived."""
+        return self._score / self._lived
+
+    def add(self, frame: int, segment: dict[str, Any]) -> None:
+        """Append the entry of a frame, and nulls for the frames left out before it."""
+        self.pad(frame)
+        self._append(json.dumps(segment["rle"]))
+        self._lived += 1
+        self._score += segment["score"]
+
+    def pad(self, frames: int) -> None:
+        """Append nulls until there are entries for so many frames."""
+        while self._frames < frames:
+            self._append("null")
+
+    def _append(self, entry: str) -> None:
+        self._pending.append(f", {entry}" if self._frames else entry)
+        self._frames += 1
+        if len(self._pending) == _FRAMES_IN_MEMORY:
+            self.spill()
+
+    def spill(self) -> None:
+        """Move what was collected into the file."""
+        with self.path.open("a", encoding="ascii") as file:
+            file.writelines(self._pending)
+        self._pending.clear()

@@ -1,0 +1,108 @@
+"""A lock on a folder that ends with the process that holds it, however that process ends."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from rvsam_video.errors import OutputError
+from rvsam_video.io.writing import writing
+
+_LOGGER = logging.getLogger(__name__)
+
+_HELD_ELSEWHERE = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+_UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+_PID_DIGITS = 20
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Windows locks bytes against reading, too: one far behind the text leaves the pid readable.
+    _LOCKED_BYTE = 1 << 30
+
+    def _try_lock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class FolderLock:
+    """Keeps a second process from writing into the same folder.
+
+    The operating system holds the lock on the open file, so it is free again when the process
+    ends, also by `kill -9`; the file that stays behind means nothing.
+
+    Args:
+        path: the lock file; its folder must exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock at once.
+
+        Raises:
+            OutputError: if another process holds it, or the file cannot be made.
+        """
+        with writing(self._path):
+            while self._descriptor is None:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+                try:
+                    self._lock(descriptor)
+                except BaseException:
+                    os.close(descriptor)
+                    raise
+                if self._still_named(descriptor):
+                    self._descriptor = descriptor
+                else:
+                    os.close(descriptor)
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, str(os.getpid()).encode())
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            _try_lock(descriptor)
+        except OSError as error:
+            if error.errno in _UNSUPPORTED:
+                _LOGGER.warning(
+                    "%s: this file system has no locks; do not run two commands on this folder",
+                    self._path.parent,
+                )
+                return
+            if error.errno not in _HELD_ELSEWHERE:
+                raise
+            holder = os.read(descriptor, _PID_DIGITS).decode("ascii", "replace") or "unknown"
+            msg = (
+                f"{self._path.parent} is being written by another process (pid {holder}); wait "
+                "for it or choose another folder with --out"
+            )
+            raise OutputError(msg) from error
+
+    def _still_named(self, descriptor: int) -> bool:
+        """Tell whether the holder before us did not remove the file while we opened it."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def release(self) -> None:
+        """Remove the lock file and give the lock back; nothing happens if it is not held."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        # Windows cannot remove an open file; one left behind does no harm.
+        with suppress(OSError):
+            self._path.unlink()
+        os.close(descriptor)

@@ -1,0 +1,172 @@
+"""Reading ahead in a thread, so that decoding overlaps with the work on earlier frames."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator
+from threading import Condition, Thread, current_thread
+from types import TracebackType
+from typing import Generic, Literal, Self, TypeVar, get_args
+
+from rvsam_video.errors import UsageError
+
+Policy = Literal["block", "drop"]
+"""When the reader is ahead by the full depth: wait, or drop the oldest for the newest."""
+
+CLOSE_SECONDS = 2.0
+"""How long closing waits for the thread. It ends at once, unless the source itself is waiting for
+a camera or the network; then it ends by itself as soon as that answers."""
+
+WAKE_SECONDS = 0.2
+"""How often a waiting consumer looks up: on Windows a wait without end ignores Ctrl-C."""
+
+T = TypeVar("T")
+
+
+def prefetch(items: Iterable[T], depth: int, *, policy: Policy = "block") -> Prefetch[T]:
+    """Read ahead in a background thread.
+
+    Args:
+        items: what to read, such as a `FrameSource`; used by the thread alone from now on.
+        depth: most items to hold at a time, at least 1.
+        policy: `block` makes the thread wait for the consumer, so that every item arrives;
+            `drop` lets go of the oldest item instead, so that a live source is never held up and
+            the consumer sees what is new; `dropped` counts them.
+
+    Returns:
+        an iterator over the items; close it, or use it in a `with` statement.
+
+    Raises:
+        UsageError: if the depth or policy is not allowed.
+    """
+    if depth < 1:
+        msg = f"depth is {depth}; at least 1 item must fit"
+        raise UsageError(msg)
+    if policy not in get_args(Policy):
+        msg = f"policy is {policy!r}; choose one of: {', '.join(get_args(Policy))}"
+        raise UsageError(msg)
+    return Prefetch(items, depth, policy)
+
+
+class Prefetch(Generic[T]):
+    """An iterator over items that a thread reads ahead; made by `prefetch`.
+
+    What the source raises comes out of `next` after the items before it. The thread holds no
+    reference to this object, so one that is forgotten, by an exception or Ctrl-C, ends its thread
+    as well.
+    """
+
+    def __init__(self, items: Iterable[T], depth: int, policy: Policy) -> None:
+        self._belt: _Belt[T] = _Belt(depth, policy)
+        thread = Thread(
+            target=_fill, args=(self._belt, items), name="rvsam-video-prefetch", daemon=True
+        )
+        self._finish = weakref.finalize(self, _end, self._belt, thread)
+        thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """How many items were dropped so far, never to be seen."""
+        return self._belt.dropped
+
+    def __iter__(self) -> Iterator[T]:
+        """Return the iterator itself."""
+        return self
+
+    def __next__(self) -> T:
+        """Return the next item, waiting for it if need be; raise what the source raised."""
+        return self._belt.take()
+
+    def close(self) -> None:
+        """End the thread and let go of what it read; may be called more than once."""
+        self._finish()
+
+    def __enter__(self) -> Self:
+        """Return the iterator itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the thread."""
+        self.close()
+
+
+class _Belt(Generic[T]):
+    """A queue between two threads that either side can end."""
+
+    def __init__(self, depth: int, policy: Policy) -> None:
+        self._depth, self._drop = depth, policy == "drop"
+        self._items: deque[T] = deque()
+        # Its lock may be taken twice: a finalizer can run in the middle of any method.
+        self._changed = Condition()
+        self._ended = self._cancelled = False
+        self._error: BaseException | None = None
+        self.dropped = 0
+
+    def put(self, item: T) -> bool:
+        """Add an item, making room as the policy says; False if nobody wants it any more."""
+        with self._changed:
+            while len(self._items) >= self._depth and not self._cancelled:
+                if self._drop:
+                    self._items.popleft()
+                    self.dropped += 1
+                else:
+                    self._changed.wait()
+            if self._cancelled:
+                return False
+            self._items.append(item)
+            self._changed.notify_all()
+            return True
+
+    def take(self) -> T:
+        with self._changed:
+            while not self._items and not self._ended:
+                self._changed.wait(WAKE_SECONDS)
+            if self._items:
+                self._changed.notify_all()
+                return self._items.popleft()
+            error, self._error = self._error, None
+        raise error or StopIteration
+
+    def end(self, error: BaseException | None) -> None:
+        """Say that no more items come, and what to raise instead, if anything."""
+        with self._changed:
+            self._ended = True
+            self._error = None if self._cancelled else error
+            self._changed.notify_all()
+
+    def cancel(self) -> None:
+        """Say that no more items are wanted."""
+        with self._changed:
+            self._cancelled = self._ended = True
+            self._items.clear()
+            self._error = None
+            self._changed.notify_all()
+
+
+def _fill(belt: _Belt[T], items: Iterable[T]) -> None:
+    iterator: Iterator[T] | None = None
+    error: BaseException | None = None
+    try:
+        iterator = iter(items)
+        for item in iterator:
+            if not belt.put(item):
+                break
+        # A generator that was left early holds files open, and must be closed in its own thread.
+        if (close := getattr(iterator, "close", None)) is not None:
+            close()
+    except BaseException as raised:
+        error = raised
+    belt.end(error)
+
+
+def _end(belt: _Belt[T], thread: Thread) -> None:
+    belt.cancel()
+    # The garbage collector may run this in the very thread that is to end.
+    if thread is not current_thread():
+        thread.join(CLOSE_SECONDS)

@@ -1,0 +1,131 @@
+"""`open_source`: one door for files, folders, patterns, cameras, streams and standard input."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import get_args
+
+from rvsam_video.errors import UsageError
+from rvsam_video.io.base import BadFrames, FrameSource, Reader
+from rvsam_video.io.image_files import (
+    IMAGE_SUFFIXES,
+    images_in_folder,
+    images_of_pattern,
+    is_pattern,
+)
+from rvsam_video.io.place import (
+    STANDARD_INPUT,
+    Place,
+    address,
+    is_address,
+    printable,
+    video_file,
+)
+
+
+def open_source(
+    what: str | Path | int,
+    *,
+    reader: Reader = "pyav",
+    on_bad_frame: BadFrames = "skip",
+    start: int = 0,
+) -> FrameSource:
+    """Open anything that frames can come from.
+
+    Args:
+        what: a video file; a folder of pictures, or a pattern such as `frames/*.jpg` (in natural
+            order: 2 before 10); the number of a camera, 0 being the first; an address such as
+            `rtsp://...` or `https://...`; or `-` for a video on standard input. A file whose
+            name is a number or a dash is meant by `./0` and `./-`.
+        reader: library that decodes video files. `decord` gives frames in any order by
+            `frame_at`, but reads fewer formats, and needs the extra `rvsam-video[decord]`.
+        on_bad_frame: `skip` passes over what is damaged and goes on; `stop` ends there, with all
+            that was read before it. Neither raises; `report` of the source says what happened.
+        start: index of the first frame to give, with the same index, time and pixels as in a
+            full reading: to go on with a run that was interrupted.
+
+    Returns:
+        the open source; iterate over it, then close it, or use it in a `with` statement.
+
+    Raises:
+        UsageError: if an option has a value that is not allowed, or does not fit the source.
+        SourceError: if there is nothing to read; one sentence says why and what to do.
+    """
+    _check(reader, on_bad_frame, start)
+    text = os.fspath(what) if isinstance(what, str | Path) else str(what)
+    if isinstance(what, int) or (isinstance(what, str) and what.isdecimal()):
+        _refuse(f"camera {text}", reader, start)
+        return _camera(int(text), on_bad_frame)
+    if text == "-":
+        return _video(STANDARD_INPUT, reader, on_bad_frame, start)
+    if is_address(text):
+        return _video(address(text), reader, on_bad_frame, start)
+    if (paths := _images(text)) is not None:
+        _refuse(printable(text), reader)
+        from rvsam_video.io.image_sequence import ImageSequence
+
+        return ImageSequence(paths, printable(text), on_bad_frame=on_bad_frame, start=start)
+    return _video(video_file(text), reader, on_bad_frame, start)
+
+
+def _images(text: str) -> list[Path] | None:
+    """Return the pictures that a path or pattern means; None if it means a video."""
+    path = Path(text)
+    if path.is_dir():
+        return images_in_folder(path)
+    if not path.exists():
+        return images_of_pattern(text) if is_pattern(text) else None
+    return [path] if path.suffix.lower() in IMAGE_SUFFIXES else None
+
+
+def _camera(number: int, on_bad_frame: BadFrames) -> FrameSource:
+    if number < 0:
+        msg = f"there is no camera {number}; cameras are numbered from 0"
+        raise UsageError(msg)
+    from rvsam_video.io.camera import Camera
+
+    return Camera(number, on_bad_frame=on_bad_frame)
+
+
+def _video(place: Place, reader: Reader, on_bad_frame: BadFrames, start: int) -> FrameSource:
+    if reader == "decord":
+        if place.kind != "file":
+            _refuse(place.name, reader)
+        from rvsam_video.io.decord_video import DecordVideo
+
+        return DecordVideo(place, on_bad_frame=on_bad_frame, start=start)
+    from rvsam_video.io.video import VideoSource
+
+    source = VideoSource(place, on_bad_frame=on_bad_frame, start=start)
+    if source.live and start:
+        source.close()
+        _refuse(place.name, reader, start)
+    return source
+
+
+def _check(reader: Reader, on_bad_frame: BadFrames, start: int) -> None:
+    for name, value, allowed in (
+        ("reader", reader, get_args(Reader)),
+        ("on_bad_frame", on_bad_frame, get_args(BadFrames)),
+    ):
+        if value not in allowed:
+            msg = f"{name} is {value!r}; choose one of: {', '.join(allowed)}"
+            raise UsageError(msg)
+    if start < 0:
+        msg = f"start is {start}; frames are numbered from 0"
+        raise UsageError(msg)
+
+
+def _refuse(name: str, reader: Reader, start: int = 0) -> None:
+    """Refuse options that do not fit a source.
+
+    Raises:
+        UsageError: if the reader is decord, or the source is live and would have to go back.
+    """
+    if reader == "decord":
+        msg = f"the reader 'decord' reads video files only, not {name}; leave the option out"
+        raise UsageError(msg)
+    if start:
+        msg = f"{name} is live, so it cannot begin at frame {start}; leave start at 0"
+        raise UsageError(msg)

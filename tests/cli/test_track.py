@@ -22,8 +22,7 @@ def folder(tmp_path_factory):
     Image.fromarray(clip.truth(0)).save(path / "first.png")
     (path / "text.mp4").write_text("this is no video")
     save_prompts(path / "clicks.json", clip.prompts())
-    x, y = clip.prompts()[0].points[0]
-    (path / "clicks.txt").write_text(f"1\n0;{x},{y}\n")
+    (path / "clicks.txt").write_text("1\n0;80,45\n")
     return path
 
 

@@ -16,9 +16,12 @@ from rvsam_video.io import open_source, prefetch
 from rvsam_video.io.background import BackgroundWriter
 from rvsam_video.io.base import BadFrames, FrameSource, Reader
 from rvsam_video.io.checkpoint import Checkpoint
+from rvsam_video.io.image_sequence import ImageSequence
+from rvsam_video.io.layout import PROMPTS_FILE
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json, fingerprint
 from rvsam_video.io.sinks import SINK_NAMES, SinkContext, create_sinks
+from rvsam_video.prompt_file import save_prompts
 from rvsam_video.prompt_json import prompts_to_json
 from rvsam_video.prompts import Prompt
 from rvsam_video.results import FrameResult
@@ -153,10 +156,9 @@ def run(
         OutputError: if the folder belongs to another command, or cannot be written.
     """
     segmenter = VideoSegmenter(options.tracker, options.segmenter, options.settings)
-    context = SinkContext(video_id=Path(options.source).stem or options.source)
-    writer = BackgroundWriter(create_sinks(options.save, options.out, context))
     listener = listener or Silent()
     with _open(options, 0) as source:
+        writer = BackgroundWriter(create_sinks(options.save, options.out, _context(source)))
         session = segmenter.session(options.prompts)
         session.check_prompts(source.size)
         command = options.command(source)
@@ -165,6 +167,12 @@ def run(
                 listener.message(f"{folder.path} is already complete; --overwrite starts again")
                 return _summary(folder, ())
             if folder.checkpoint is None:
+                save_prompts(
+                    folder.path / PROMPTS_FILE,
+                    options.prompts,
+                    frame_size=source.size,
+                    source=source.name,
+                )
                 return _Run(options, folder, session, writer, listener, should_stop).go(source)
             _refuse_unrepeatable(options, source)
             source.close()
@@ -176,6 +184,14 @@ def _open(options: RunOptions, start: int) -> FrameSource:
     return open_source(
         options.source, reader=options.reader, on_bad_frame=options.on_bad_frame, start=start
     )
+
+
+def _context(source: FrameSource) -> SinkContext:
+    """Name masks after the pictures of an image folder, as evaluation tools expect."""
+    video_id = Path(source.name).stem or source.name
+    if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
+        return SinkContext(video_id, source.stems.__getitem__)
+    return SinkContext(video_id)
 
 
 def _refuse_unrepeatable(options: RunOptions, source: FrameSource) -> None:
@@ -226,7 +242,7 @@ class _Run:
             try:
                 complete = self._track(source)
             except SourceError:
-                self._commit()
+                self._commit(source)
                 self.writer.finish(False)
                 raise
             files = tuple(self.writer.finish(complete))
@@ -235,7 +251,7 @@ class _Run:
             raise
         finally:
             self.writer.close()
-        self._record(source)
+        self._tell(source, complete)
         self.folder.finish("complete" if complete else "interrupted")
         return _summary(self.folder, files)
 
@@ -268,11 +284,11 @@ class _Run:
                 self._write(results)
                 self.dropped = frames.dropped
                 unsaved += 1
-                if unsaved == CHECKPOINT_EVERY:
+                stop = self.should_stop()
+                if stop or unsaved == CHECKPOINT_EVERY:
                     unsaved = 0
-                    self._commit()
-                if self.should_stop():
-                    self._commit()
+                    self._commit(source)
+                if stop:
                     return False
         self._write(self.session.flush())
         return True
@@ -285,7 +301,7 @@ class _Run:
             self.frames += 1
             self.listener.result(result)
 
-    def _commit(self) -> None:
+    def _commit(self, source: FrameSource) -> None:
         """Make everything so far durable: after this, a kill loses nothing of it."""
         with self._clock("writing"):
             self.folder.save_checkpoint(
@@ -296,26 +312,34 @@ class _Run:
                     info={"frames": self.frames},
                 )
             )
+        self._count(source)
 
-    def _record(self, source: FrameSource) -> None:
-        """Put what happened into `run.json`, and tell the listener what went wrong."""
-        report = source.report
-        messages = [*report.messages]
-        messages += [
-            f"the prompt of {prompt.where} was not used: the video ended before it"
-            for prompt in self.session.pending
-        ]
-        if self.dropped:
-            messages.append(f"dropped {self.dropped} frames that came faster than tracked")
+    def _count(self, source: FrameSource) -> None:
+        """Put timings and counts into `run.json`."""
+        report, before = source.report, self.folder.record.counts
         counts = {
             "frames": self.frames,
-            "bad_packets": report.bad_packets,
-            "damaged_frames": report.damaged_frames,
+            # A resumed image folder does not read the pictures before its start again.
+            "bad_packets": max(report.bad_packets, before.get("bad_packets", 0)),
+            "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.dropped,
         }
         self.folder.update(timings=self.timings, counts=counts)
+
+    def _tell(self, source: FrameSource, complete: bool) -> None:
+        """Tell the listener and `run.json` what went wrong."""
+        self._count(source)
+        messages = [*source.report.messages]
+        if self.dropped:
+            messages.append(f"dropped {self.dropped} frames that came faster than tracked")
+        if complete:
+            messages += [
+                f"the prompt of {prompt.where} was not used: the video ended before it"
+                for prompt in self.session.pending
+            ]
         for message in messages:
-            self.folder.update(message=message)
+            if message not in self.folder.record.messages:
+                self.folder.update(message=message)
             self.listener.message(message)
 
     @contextmanager

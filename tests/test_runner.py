@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rvsam_video import OutputError, Prompt, PromptError, SourceError, UsageError
+from rvsam_video import OutputError, Prompt, PromptError, SourceError, UsageError, load_prompts
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.runner import RunOptions, run
 
@@ -103,7 +103,7 @@ def test_a_run_writes_every_output(finished, clip):
     lines = (finished / "points.csv").read_text().splitlines()
     assert len({line.split(",")[0] for line in lines[1:]}) == FRAMES
     assert sorted(path.name for path in finished.iterdir()) == [
-        "masks", "overlay.mp4", "points.csv", "results.json", "run.json",
+        "masks", "overlay.mp4", "points.csv", "prompts.json", "results.json", "run.json",
     ]  # fmt: skip
 
 
@@ -205,9 +205,18 @@ def test_a_changed_video_is_another_run(options, clip, tmp_path):
         run(options)
 
 
+def test_a_run_can_be_replayed_from_its_prompt_file(options, tmp_path):
+    options = replace(options, max_frames=4)
+    run(options)
+    again = load_prompts(options.out / "prompts.json")
+    run(replace(options, prompts=again, out=tmp_path / "again"))
+    assert contents(tmp_path / "again") == contents(options.out)
+
+
 def test_only_what_was_asked_for_is_written(options):
     run(replace(options, save=("points",), max_frames=3))
-    assert sorted(path.name for path in options.out.iterdir()) == ["points.csv", "run.json"]
+    names = sorted(path.name for path in options.out.iterdir())
+    assert names == ["points.csv", "prompts.json", "run.json"]
 
 
 def test_nothing_is_made_when_the_request_is_wrong(options, tmp_path):
@@ -267,3 +276,13 @@ def test_a_full_disk_is_one_sentence_and_the_rerun_goes_on(options, finished, mo
     run(options, listener)
     assert listener.done == 25
     assert contents(options.out) == contents(finished)
+
+
+def test_masks_of_an_image_folder_have_the_names_of_its_pictures(options, clip, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for frame in SyntheticClip(frames=3, size=(160, 90)):
+        Image.fromarray(frame.image).save(folder / f"shot_{frame.index + 7:03d}.png")
+    run(replace(options, source=str(folder), save=("masks",)))
+    names = sorted(path.name for path in (options.out / "masks").iterdir())
+    assert names == ["shot_007.png", "shot_008.png", "shot_009.png"]

@@ -57,6 +57,11 @@ class ImageSequence(ClosesItself):
         self.size = self._first_size()
 
     @property
+    def stems(self) -> tuple[str, ...]:
+        """File names of the pictures without their endings, by frame index."""
+        return tuple(path.stem for path in self._paths)
+
+    @property
     def report(self) -> ReadReport:
         """How the newest iteration has gone so far."""
         return self._tally.report()

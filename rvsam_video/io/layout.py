@@ -10,12 +10,15 @@ PARTS_FOLDER = ".parts"
 """Working files of a run that is not complete; removed when it is."""
 CHECKPOINT_FILE = "checkpoint.npz"
 
+PROMPTS_FILE = "prompts.json"
+"""What was followed, to be replayed with `--points`."""
+
 MASK_FOLDER = "masks"
 OVERLAY_FILE = "overlay.mp4"
 RLE_FILE = "results.json"
 POINTS_FILE = "points.csv"
 
-_RESULT_PATTERNS = (OVERLAY_FILE, RLE_FILE, POINTS_FILE)
+_RESULT_PATTERNS = (PROMPTS_FILE, OVERLAY_FILE, RLE_FILE, POINTS_FILE)
 _MASK_PATTERNS = ("*.png",)
 _WORKING_PATTERNS = (CHECKPOINT_FILE, "overlay.*", "overlay-held-*.yuv", "rle*")
 

@@ -1,118 +1,121 @@
-"""The first mask of an object from clicks or a box alone, by GrabCut."""
+"""The first mask of an object from clicks or a box alone, without weights.
+
+A click does not say how large the object is. So it is grown from guesses of several sizes, and
+the mask wins whose colours differ most from those around it, if its size is not far-fetched.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Image
-from rvsam_video.segmenters.crop import Crop
+from rvsam_video.segmenters.crop import Crop, Map
+from rvsam_video.segmenters.first_mask_colours import (
+    PaletteMap,
+    difference_from_ring,
+    palette_map,
+)
+from rvsam_video.segmenters.first_mask_growth import Guess, grow
+from rvsam_video.segmenters.first_mask_guesses import boxed_guesses, clicked_guesses, distance_to
+from rvsam_video.segmenters.first_mask_parts import clicked_parts, fill_holes, large_parts
 
-_ROUNDS = 5
-"""Times that GrabCut learns colours and cuts; the mask hardly changes after the fifth."""
+_MOST_PIXELS = 40_000
+"""Pixels of the grid that a mask is sought in: 267 x 150 of a wide picture."""
 
-_MOST_PIXELS = 160 * 160
-"""GrabCut's time grows with the pixels; at this size a first mask takes about 0.1 seconds."""
+_NEAR = 0.3
+"""Where the palette is spent on around a click, in shorter sides of the picture."""
 
-_CLICK_RADIUS = 3
-"""Pixels around a click that certainly belong to what was clicked."""
+_USUAL_SHARE = 0.045
+"""Share of the picture that a tracked object usually covers."""
 
-_SCALES = (0.06, 0.12, 0.24, 0.45)
-"""Guesses of an object's radius around a single click, in shorter sides of the picture."""
+_SIZE_WEIGHT = 0.08
+"""What it costs a mask to be e (2.7) times as large or small as usual, of at most 1 for its
+colours. With less, specks win: nothing stands out like a freckle from the skin around it."""
 
-_SEED = 1
-"""GrabCut starts its colour clusters at random; a fixed seed makes it repeatable."""
+_BOX_WEIGHT = 1.0
+"""What it gains a mask to fill its box from edge to edge."""
+
+_BOX_MARGIN = 0.4
+"""Surroundings of a box that are looked at, in its longer sides."""
+
+Mask = NDArray[np.bool_]
+"""(H, W) or (h, w) bool."""
+
+
+def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[np.int8]) -> Mask:
+    """Return the mask of the object that was clicked.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        points: (N, 2) float32, x then y in pixels.
+        labels: (N,) 1 for a point on the object, at least one; 0 for a point beside it.
+    """
+    size = (image.shape[1], image.shape[0])
+    crop = Crop.around(np.array([0, 0, size[0] - 1, size[1] - 1.0]), size, 0.0, _MOST_PIXELS)
+    places = crop.points(points)
+    on, off = places[labels == 1], places[labels == 0]
+    shape = (crop.height, crop.width)
+    colours = palette_map(crop.take(image), distance_to(shape, on) < _NEAR * min(shape))
+
+    def clean(mask: Mask) -> Mask:
+        return fill_holes(clicked_parts(mask, on), off)
+
+    mask = _best(colours, clicked_guesses(shape, on, off), clean, _merit)
+    return crop.paste(mask.astype(np.float32), size, 0.0) > 0.5
 
 
 def mask_from_box(
     image: Image, box: NDArray[np.float32], points: NDArray[np.float32], labels: NDArray[np.int8]
-) -> NDArray[np.bool_]:
-    """Return the (H, W) mask of the object in a box (x0, y0, x1, y1), with optional clicks."""
+) -> Mask:
+    """Return the mask of the object in a box.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        box: (4,) float32 x0, y0, x1, y1 in pixels, corners included.
+        points: (N, 2) float32, x then y in pixels; may be none.
+        labels: (N,) 1 for a point on the object, 0 for a point beside it.
+    """
     size = (image.shape[1], image.shape[0])
-    extent = box[2:] - box[:2]
-    crop = Crop.around(
-        box.astype(np.float64), size, float(max(extent.max() * 0.3, 8)), _MOST_PIXELS
-    )
-    corners = crop.points(box.reshape(2, 2))
-    trimap = np.full((crop.height, crop.width), cv2.GC_BGD, np.uint8)
-    (x0, y0), (x1, y1) = np.floor(corners[0]).astype(int), np.ceil(corners[1]).astype(int)
-    trimap[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1] = cv2.GC_PR_FGD
-    return _grab(image, crop, trimap, points, labels)
+    margin = float(max((box[2:] - box[:2]).max() * _BOX_MARGIN, 8))
+    crop = Crop.around(box.astype(np.float64), size, margin, _MOST_PIXELS)
+    places, corners = crop.points(points), crop.points(box.reshape(2, 2))
+    on, off = places[labels == 1], places[labels == 0]
+    guesses = boxed_guesses((crop.height, crop.width), corners, on, off)
+    colours = palette_map(crop.take(image), guesses[-1].reach < 1)
+
+    def clean(mask: Mask) -> Mask:
+        return fill_holes(large_parts(mask), off)
+
+    def merit(colours: PaletteMap, mask: Mask) -> float:
+        fills = _filling(mask, corners)
+        return difference_from_ring(colours, mask) + _BOX_WEIGHT * fills
+
+    mask = _best(colours, guesses, clean, merit)
+    return crop.paste(mask.astype(np.float32), size, 0.0) > 0.5
 
 
-def mask_from_clicks(
-    image: Image, points: NDArray[np.float32], labels: NDArray[np.int8]
-) -> NDArray[np.bool_]:
-    """Return the (H, W) mask of the object that the points with label 1 lie on."""
-    size = (image.shape[1], image.shape[0])
-    on = points[labels == 1]
-    best, best_score = np.zeros(size[::-1], np.bool_), -np.inf
-    for scale in _SCALES:
-        radius = scale * min(size)
-        box = np.concatenate([on.min(0) - radius, on.max(0) + radius])
-        crop = Crop.around(box.astype(np.float64), size, radius, _MOST_PIXELS)
-        trimap = np.full((crop.height, crop.width), cv2.GC_PR_BGD, np.uint8)
-        x, y = crop.grid()
-        near = np.min([np.hypot(x - px, y - py) for px, py in on], axis=0)
-        trimap[near < radius] = cv2.GC_PR_FGD
-        trimap[near > 2 * radius] = cv2.GC_BGD
-        mask = _grab(image, crop, trimap, points, labels)
-        score = _merit(image, mask, crop)
-        if score > best_score:
-            best, best_score = mask, score
-    return best
+def _best(
+    colours: PaletteMap,
+    guesses: list[Guess],
+    clean: Callable[[Mask], Mask],
+    merit: Callable[[PaletteMap, Mask], float],
+) -> Mask:
+    masks = [clean(grow(colours, guess)) for guess in guesses]
+    merits = [merit(colours, mask) if mask.any() else -np.inf for mask in masks]
+    return masks[int(np.argmax(merits))]
 
 
-def _merit(image: Image, mask: NDArray[np.bool_], crop: Crop) -> float:
-    """How well the boundary of a mask runs along edges, and how little of it the crop cuts."""
-    part = mask[crop.y0 : crop.y1, crop.x0 : crop.x1].astype(np.uint8)
-    if not part.any():
-        return -1.0
-    lab = cv2.cvtColor(image[crop.y0 : crop.y1, crop.x0 : crop.x1], cv2.COLOR_RGB2LAB)
-    smooth = cv2.GaussianBlur(lab.astype(np.float32), (0, 0), 1.0)
-    across, down = (cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx) for dx in (1, 0))
-    gradient = np.sqrt((np.square(across) + np.square(down)).sum(axis=2))
-    edge = cv2.morphologyEx(part, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    if not edge.any():
-        return -1.0
-    inner = cv2.erode(part, np.ones((3, 3), np.uint8)) > 0
-    strength = float(gradient[edge].mean())
-    noise = float(gradient[inner].mean()) if inner.any() else float(gradient.mean())
-    frame = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]).mean()
-    return strength / (strength + noise + 1.0) - float(frame)
+def _merit(colours: PaletteMap, mask: Mask) -> float:
+    oddity = np.log(mask.mean() / _USUAL_SHARE)
+    return difference_from_ring(colours, mask) - _SIZE_WEIGHT * float(oddity) ** 2
 
 
-def _grab(
-    image: Image,
-    crop: Crop,
-    trimap: NDArray[np.uint8],
-    points: NDArray[np.float32],
-    labels: NDArray[np.int8],
-) -> NDArray[np.bool_]:
-    part = np.ascontiguousarray(crop.take(image)[..., ::-1])
-    places = np.round(crop.points(points)).astype(int)
-    for (x, y), label in zip(places.tolist(), labels.tolist(), strict=True):
-        cv2.circle(trimap, (x, y), _CLICK_RADIUS, cv2.GC_FGD if label == 1 else cv2.GC_BGD, -1)
-    found = np.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD))
-    if found.any() and not found.all():
-        cv2.setRNGSeed(_SEED)
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(part, trimap, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
-        found = np.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD))
-    found = _connected(found, places[labels == 1])
-    return crop.paste(found.astype(np.float32), (image.shape[1], image.shape[0]), 0.0) > 0.5
-
-
-def _connected(mask: NDArray[np.bool_], places: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Keep the parts that were clicked; without a click, the parts of some size."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    if count < 2:
-        return mask
-    height, width = mask.shape
-    inside = [p for p in places.tolist() if 0 <= p[0] < width and 0 <= p[1] < height]
-    kept = {int(parts[y, x]) for x, y in inside} - {0}
-    if not kept:
-        areas = stats[1:, cv2.CC_STAT_AREA]
-        kept = set((np.flatnonzero(areas >= 0.1 * areas.max()) + 1).tolist())
-    return np.isin(parts, list(kept))
+def _filling(mask: Mask, corners: Map) -> float:
+    """How much of a box ((x0, y0), (x1, y1)) the bounding box of a mask takes up, 0 to 1."""
+    _, _, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    across, down = corners[1] - corners[0] + 1
+    return float(min(1.0, width / across) * min(1.0, height / down))

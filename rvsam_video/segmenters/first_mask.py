@@ -13,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Image
-from rvsam_video.segmenters.crop import Crop, Map
-from rvsam_video.segmenters.first_mask_colours import (
-    PaletteMap,
-    difference_from_ring,
-    palette_map,
-)
-from rvsam_video.segmenters.first_mask_growth import Guess, grow
+from rvsam_video.segmenters.crop import Crop
+from rvsam_video.segmenters.first_mask_colours import difference_from_ring, palette_map
+from rvsam_video.segmenters.first_mask_edges import sharpen
+from rvsam_video.segmenters.first_mask_growth import grow
 from rvsam_video.segmenters.first_mask_guesses import boxed_guesses, clicked_guesses, distance_to
 from rvsam_video.segmenters.first_mask_parts import clicked_parts, fill_holes, large_parts
 
@@ -36,14 +33,20 @@ _SIZE_WEIGHT = 0.08
 """What it costs a mask to be e (2.7) times as large or small as usual, of at most 1 for its
 colours. With less, specks win: nothing stands out like a freckle from the skin around it."""
 
-_BOX_WEIGHT = 1.0
-"""What it gains a mask to fill its box from edge to edge."""
-
 _BOX_MARGIN = 0.4
 """Surroundings of a box that are looked at, in its longer sides."""
 
+_CLICK_SLACK = 0.1
+"""How much less merit a sharpened mask may have; with still less, sharpening lost the object."""
+
+_BOX_SLACK = 0.5
+"""The same in a box. It says where the object is, so only a collapse is refused."""
+
 Mask = NDArray[np.bool_]
 """(H, W) or (h, w) bool."""
+
+_Merit = Callable[[Mask], float]
+"""How likely a mask of the grid is an object, the higher the likelier."""
 
 
 def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[np.int8]) -> Mask:
@@ -60,12 +63,15 @@ def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[
     on, off = places[labels == 1], places[labels == 0]
     shape = (crop.height, crop.width)
     colours = palette_map(crop.take(image), distance_to(shape, on) < _NEAR * min(shape))
+    grown = [grow(colours, guess) for guess in clicked_guesses(shape, on, off)]
+    masks = [fill_holes(clicked_parts(mask, on), off) for mask in grown]
 
-    def clean(mask: Mask) -> Mask:
-        return fill_holes(clicked_parts(mask, on), off)
+    def merit(mask: Mask) -> float:
+        oddity = float(np.log(mask.mean() / _USUAL_SHARE))
+        return difference_from_ring(colours, mask) - _SIZE_WEIGHT * oddity**2
 
-    mask = _best(colours, clicked_guesses(shape, on, off), clean, _merit)
-    return crop.paste(mask.astype(np.float32), size, 0.0) > 0.5
+    anywhere = np.ones(image.shape[:2], np.bool_)
+    return _finish(image, crop, masks, merit, anywhere, points, labels, _CLICK_SLACK)
 
 
 def mask_from_box(
@@ -79,43 +85,42 @@ def mask_from_box(
         points: (N, 2) float32, x then y in pixels; may be none.
         labels: (N,) 1 for a point on the object, 0 for a point beside it.
     """
-    size = (image.shape[1], image.shape[0])
     margin = float(max((box[2:] - box[:2]).max() * _BOX_MARGIN, 8))
+    size = (image.shape[1], image.shape[0])
     crop = Crop.around(box.astype(np.float64), size, margin, _MOST_PIXELS)
     places, corners = crop.points(points), crop.points(box.reshape(2, 2))
     on, off = places[labels == 1], places[labels == 0]
     guesses = boxed_guesses((crop.height, crop.width), corners, on, off)
     colours = palette_map(crop.take(image), guesses[-1].reach < 1)
+    masks = [fill_holes(large_parts(grow(colours, guess)), off) for guess in guesses]
 
-    def clean(mask: Mask) -> Mask:
-        return fill_holes(large_parts(mask), off)
+    def merit(mask: Mask) -> float:
+        _, _, *extent = cv2.boundingRect(mask.astype(np.uint8))
+        filled = np.minimum(1, extent / (corners[1] - corners[0] + 1)).prod()
+        return difference_from_ring(colours, mask) + float(filled)
 
-    def merit(colours: PaletteMap, mask: Mask) -> float:
-        fills = _filling(mask, corners)
-        return difference_from_ring(colours, mask) + _BOX_WEIGHT * fills
-
-    mask = _best(colours, guesses, clean, merit)
-    return crop.paste(mask.astype(np.float32), size, 0.0) > 0.5
+    (x0, y0), (x1, y1) = np.floor(box[:2]).astype(int), np.ceil(box[2:]).astype(int)
+    inside = np.zeros(image.shape[:2], np.bool_)
+    inside[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1] = True
+    return _finish(image, crop, masks, merit, inside, points, labels, _BOX_SLACK)
 
 
-def _best(
-    colours: PaletteMap,
-    guesses: list[Guess],
-    clean: Callable[[Mask], Mask],
-    merit: Callable[[PaletteMap, Mask], float],
+def _finish(
+    image: Image,
+    crop: Crop,
+    masks: list[Mask],
+    merit: _Merit,
+    allowed: Mask,
+    points: NDArray[np.float32],
+    labels: NDArray[np.int8],
+    slack: float,
 ) -> Mask:
-    masks = [clean(grow(colours, guess)) for guess in guesses]
-    merits = [merit(colours, mask) if mask.any() else -np.inf for mask in masks]
-    return masks[int(np.argmax(merits))]
-
-
-def _merit(colours: PaletteMap, mask: Mask) -> float:
-    oddity = np.log(mask.mean() / _USUAL_SHARE)
-    return difference_from_ring(colours, mask) - _SIZE_WEIGHT * float(oddity) ** 2
-
-
-def _filling(mask: Mask, corners: Map) -> float:
-    """How much of a box ((x0, y0), (x1, y1)) the bounding box of a mask takes up, 0 to 1."""
-    _, _, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    across, down = corners[1] - corners[0] + 1
-    return float(min(1.0, width / across) * min(1.0, height / down))
+    """Choose the best of the masks of the grid, and sharpen it if that does it good."""
+    merits = [merit(mask) if mask.any() else -np.inf for mask in masks]
+    best = int(np.argmax(merits))
+    whole = crop.paste(masks[best].astype(np.float32), allowed.shape[::-1], 0.0) > 0.5
+    if not whole.any():
+        return whole
+    sharp = sharpen(image, whole, allowed, points, labels)
+    seen = crop.take_map(sharp.astype(np.float32)) > 0.5
+    return sharp if seen.any() and merit(seen) >= merits[best] - slack else whole

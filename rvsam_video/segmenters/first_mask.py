@@ -39,7 +39,7 @@ _BOX_MARGIN = 0.4
 _CLICK_SLACK = 0.1
 """How much less merit a sharpened mask may have; with still less, sharpening lost the object."""
 
-_BOX_SLACK = 0.5
+_BOX_SLACK = 0.8
 """The same in a box. It says where the object is, so only a collapse is refused."""
 
 Mask = NDArray[np.bool_]

@@ -26,6 +26,10 @@ _WIDER = 2.5
 _FLOOR = 0.002
 """Share granted to every colour, so that one unseen so far does not decide alone."""
 
+_DENIED_SHARE = 0.3
+"""How much of the surroundings' colours comes from the clicks beside the object. A few pixels
+would not count otherwise, and the part they deny would keep all but a hole."""
+
 _LOUDEST = 2.5
 """Most that the colour of a pixel may say, as a log ratio."""
 
@@ -43,10 +47,12 @@ class Guess:
     Attributes:
         reach: distance from the middle of the guess, in its radii: 1 on its rim.
         lean: log odds that a pixel belongs to the object, before colours are looked at.
+        denied: 1 around the clicks beside the object, else 0.
     """
 
     reach: Map
     lean: Map
+    denied: Map
 
 
 def grow(colours: PaletteMap, guess: Guess) -> NDArray[np.bool_]:
@@ -58,9 +64,15 @@ def grow(colours: PaletteMap, guess: Guess) -> NDArray[np.bool_]:
     belief = (odds > -1).astype(np.float32)
     for _ in range(_ROUNDS):
         on = shares(colours, belief * inner) + _FLOOR
-        off = shares(colours, (1 - belief) * outer) + _FLOOR
+        off = _off_shares(colours, (1 - belief) * outer, guess.denied) + _FLOOR
         says = np.clip(np.log(on / off), -_LOUDEST, _LOUDEST).astype(np.float32)
         blurred = cv2.GaussianBlur(says[colours], (0, 0), _BLUR)
         odds = np.asarray(_SLOPE * (blurred + guess.lean), np.float32)
         belief = np.asarray(1 / (1 + np.exp(-odds)), np.float32)
     return np.asarray(odds > 0, np.bool_)
+
+
+def _off_shares(colours: PaletteMap, around: Map, denied: Map) -> NDArray[np.float64]:
+    if not denied.any():
+        return shares(colours, around)
+    return (1 - _DENIED_SHARE) * shares(colours, around) + _DENIED_SHARE * shares(colours, denied)

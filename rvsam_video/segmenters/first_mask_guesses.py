@@ -23,11 +23,20 @@ _BETWEEN = 0.3
 _CLICK_RADIUS = 2.0
 """Pixels around a click that are certain."""
 
+_DENIED_RADIUS = 4.0
+"""Pixels around a click beside the object whose colours speak against it."""
+
 _CERTAIN = 8.0
 """Leaning where it is certain, more than any colour can say."""
 
 _REPEL = 4.0
 """How fast the leaning falls from the middle between two unlike clicks to the unwanted one."""
+
+_MOST_REPELLED = -3.0
+"""Where that fall ends. Much farther down, places beside a far-away click would be lost."""
+
+_NOWHERE = 1e6
+"""Pixels to the nearest click if there is none."""
 
 
 def clicked_guesses(shape: tuple[int, int], on: Map, off: Map) -> list[Guess]:
@@ -42,7 +51,8 @@ def clicked_guesses(shape: tuple[int, int], on: Map, off: Map) -> list[Guess]:
     if len(on) > 1:
         apart = (1 - _BETWEEN) * apart + _BETWEEN * _distance_to_hull(shape, on)
     reaches = [apart / (radius * min(shape)) for radius in _RADII]
-    return [Guess(reach, _lean(reach, on, off)) for reach in reaches]
+    denied = _denied(shape, off)
+    return [Guess(reach, _lean(reach, on, off), denied) for reach in reaches]
 
 
 def boxed_guesses(shape: tuple[int, int], box: Map, on: Map, off: Map) -> list[Guess]:
@@ -58,12 +68,17 @@ def boxed_guesses(shape: tuple[int, int], box: Map, on: Map, off: Map) -> list[G
         reach = np.asarray(round_ / size, np.float32)
         lean = _lean(reach, on, off)
         lean[outside] = -_CERTAIN
-        guesses.append(Guess(reach, lean))
+        guesses.append(Guess(reach, lean, _denied(shape, off)))
     return guesses
 
 
 def distance_to(shape: tuple[int, int], places: Map) -> Map:
-    """Return the distance of each pixel of the grid from the nearest of (N, 2) places."""
+    """Return the distance of each pixel of the grid from the nearest of (N, 2) places.
+
+    Without any place, all are farther away than a picture is wide.
+    """
+    if not len(places):
+        return np.full(shape, _NOWHERE, np.float32)
     missed = np.ones(shape, np.uint8)
     x, y = np.clip(np.round(places).astype(int), 0, np.array(shape[::-1]) - 1).T
     missed[y, x] = 0
@@ -77,17 +92,17 @@ def _distance_to_hull(shape: tuple[int, int], places: Map) -> Map:
     return np.asarray(cv2.distanceTransform(missed, cv2.DIST_L2, 5), np.float32)
 
 
+def _denied(shape: tuple[int, int], off: Map) -> Map:
+    return np.asarray(distance_to(shape, off) <= _DENIED_RADIUS, np.float32)
+
+
 def _lean(reach: Map, on: Map, off: Map) -> Map:
     lean = np.asarray(np.clip(_FOR * (1 - reach), _AGAINST, _FOR), np.float32)
-    to_on = distance_to(reach.shape, on) if len(on) else None
-    if len(off):
-        to_off = distance_to(reach.shape, off)
-        if to_on is not None:
-            nearer = (to_off - to_on) / (to_off + to_on + 1)
-            lean += np.clip(_REPEL * nearer, -3, 0)
-        lean[to_off <= _CLICK_RADIUS] = -_CERTAIN
-    if to_on is not None:
-        lean[to_on <= _CLICK_RADIUS] = _CERTAIN
-        if len(off):
-            lean[to_off < np.minimum(to_on, _CLICK_RADIUS)] = -_CERTAIN
+    to_on, to_off = distance_to(reach.shape, on), distance_to(reach.shape, off)
+    if len(on) and len(off):
+        nearer = (to_off - to_on) / (to_off + to_on + 1)
+        lean += np.clip(_REPEL * nearer, _MOST_REPELLED, 0)
+    # Where both are close, the nearer click decides.
+    lean[(to_off <= _CLICK_RADIUS) & (to_off < to_on)] = -_CERTAIN
+    lean[(to_on <= _CLICK_RADIUS) & (to_on <= to_off)] = _CERTAIN
     return lean

@@ -26,9 +26,8 @@ Occlusion = Literal["partial", "full"]
 
 _CASTS: dict[str, tuple[Actor, ...]] = {"partial": PARTIAL_OCCLUSION, "full": FULL_OCCLUSION}
 
-_CLICKS = {2: 1}
-"""Objects that are clicked, and how often. The others get a box: a click on freckles or spots
-leaves open whether the spot or the whole is meant."""
+_CLICKS = {1: 1, 2: 1}
+"""Objects that are clicked, and how often. The others get a box, so that both ways are seen."""
 
 _SMALLEST_SIDE, _LARGEST_SIDE = 64, 4096
 """Below, the objects are a few pixels; above, the painted bed alone takes 100 MB."""
@@ -147,7 +146,7 @@ class SyntheticClip:
         return self.truth(0)
 
     def prompts(self) -> list[Prompt]:
-        """Return what a user would say of each object in frame 0: clicks, or a box."""
+        """Return what a user would say of each object in frame 0: a click, or a box."""
         first = self.first_mask()
         return [_prompt(object_id, first == object_id) for object_id in self.object_ids]
 

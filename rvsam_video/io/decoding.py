@@ -21,8 +21,8 @@ from rvsam_video.io.tally import Tally
 MOST_FAILURES = 1000
 """So many failures to find the next packet, one after the other, are taken for the end."""
 
-_UNFINDABLE = (av.error.InvalidDataError, av.error.MemoryError)
-"""A packet that cannot be found, or whose damaged header claims an absurd size."""
+_UNFINDABLE = (av.error.InvalidDataError, av.error.MemoryError, av.error.BlockingIOError)
+"""What the demuxers say of a packet that cannot be found, or claims an absurd size."""
 
 _AnyPacket: TypeAlias = "Packet[Any]"
 
@@ -90,6 +90,7 @@ class Decoder:
             # The source is lost, but not the pictures that came before.
             yield self._held_back()
             raise
+        yield self._held_back()
 
     def _packets_and_gaps(self) -> Iterator[_AnyPacket | None]:
         """Give the packets of the stream, and None where some could not be found."""
@@ -105,12 +106,17 @@ class Decoder:
                             f"between {hole[0]:.2f} s and {hole[1]:.2f} s"
                         )
                         yield None
-                    if packet.stream_index == self._stream.index:
+                    # To a decoder an empty packet means the end, also one from the middle.
+                    if packet.size and packet.stream_index == self._stream.index:
                         yield packet
+                return
+            except IndexError:
+                # At the end PyAV (up to 19) trips over streams that appeared while reading.
                 return
             except _UNFINDABLE:
                 failures += 1
-                yield None
+                if failures == 1:
+                    yield None
                 packets = self._container.demux()
 
     def _decode(self, packet: _AnyPacket | None) -> list[VideoFrame]:
@@ -121,9 +127,6 @@ class Decoder:
             pictures = self._try(packet)
         if pictures is not None and not broken:
             return pictures
-        if packet is not None and not packet.size:
-            # The decoder reports its last failure again before it gives what it holds back.
-            return self._held_back()
         self._damage(packet)
         return self._held_back() if self._stop else pictures or []
 
@@ -135,10 +138,9 @@ class Decoder:
             return None
 
     def _follow(self, packet: _AnyPacket) -> None:
-        if packet.size:
-            self._packets += 1
-            self._position = max(self._position, packet.pos or -1)
-            self._newest = max(self._newest, packet.pts or -1)
+        self._packets += 1
+        self._position = max(self._position, packet.pos or -1)
+        self._newest = max(self._newest, packet.pts or -1)
 
     def _damage(self, packet: _AnyPacket | None) -> None:
         self.tally.bad += 1
@@ -186,7 +188,11 @@ class Decoder:
             )
 
     def _broke_off(self) -> bool:
-        if self._path is None or not is_cut_off(self._path):
+        try:
+            if self._path is None or not is_cut_off(self._path):
+                return False
+        except OSError:
+            # The file was removed while it was read; nothing can be said about its length.
             return False
         begin = float((self._stream.start_time or 0) * (self._stream.time_base or 0))
         seconds = declared_seconds(self._container, self._stream)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -26,6 +26,12 @@ READ_SECONDS = 10.0
 """How long an open stream may be silent before it counts as lost."""
 
 _SNIFFED_BYTES = 4096
+
+# A title in some old encoding is no reason to refuse a video; from 19 on PyAV thinks so too.
+_FORGIVE_TEXT: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+
 _TEXT_FORMATS = ("tty", "subviewer", "srt", "lrc", "webvtt")
 """What FFmpeg would draw as pictures of letters, or take for subtitles: no video for us."""
 
@@ -36,17 +42,18 @@ def open_container(place: Place) -> InputContainer:
     Raises:
         SourceError: in one sentence, why it cannot be opened and what to do.
     """
-    try:
-        if place.kind == "stdin":
-            return av.open(_standard_input(), "r")
-        if place.kind == "stream":
+    options: dict[str, Any] = dict(_FORGIVE_TEXT)
+    if place.kind == "stream":
+        options["timeout"] = (OPEN_SECONDS, READ_SECONDS)
+        if place.target.startswith("rtsp"):
             # Cameras lose packets over UDP as soon as the network is busy, so TCP comes first.
-            options = {"rtsp_flags": "prefer_tcp"} if place.target.startswith("rtsp") else {}
-            timeout = (OPEN_SECONDS, READ_SECONDS)
-            return av.open(place.target, "r", options=options, timeout=timeout)
-        return av.open(place.target, "r")
+            options["options"] = {"rtsp_flags": "prefer_tcp"}
+    file = _standard_input() if place.kind == "stdin" else place.target
+    try:
+        container: InputContainer = av.open(file, "r", **options)
     except FFmpegError as error:
         raise SourceError(_why_not_opened(place, error)) from error
+    return container
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
@@ -108,7 +115,7 @@ def _why_not_opened(place: Place, error: FFmpegError) -> str:
         return _why_no_answer(place.name, error)
     if isinstance(error, av.error.PermissionError):
         return f"{place.name} may not be read: permission denied; change its access rights"
-    if not isinstance(error, av.error.InvalidDataError):
+    if isinstance(error, OSError):
         return f"{place.name} cannot be opened ({_plain(error)}); check the path and the disk"
     if place.kind == "stdin":
         return (

@@ -28,7 +28,8 @@ def prefetch(items: Iterable[T], depth: int, *, policy: Policy = "block") -> Pre
     """Read ahead in a background thread.
 
     Args:
-        items: what to read, such as a `FrameSource`; used by the thread alone from now on.
+        items: what to read, such as a `FrameSource`. The thread alone iterates over it, and
+            closes the iterator, but not the source, when it ends.
         depth: most items to hold at a time, at least 1.
         policy: `block` makes the thread wait for the consumer, so that every item arrives;
             `drop` lets go of the oldest item instead, so that a live source is never held up and

@@ -13,7 +13,7 @@ from rvsam_video.io.conversion import displayed_size
 from rvsam_video.io.decoding import Decoder
 from rvsam_video.io.opening import lost, open_container, video_stream
 from rvsam_video.io.place import Place
-from rvsam_video.io.tally import count
+from rvsam_video.io.tally import Tally
 
 
 class Reading:
@@ -55,7 +55,7 @@ class Reading:
         self.endless = not self._container.duration
         if first is None:
             self.close()
-            raise SourceError(_nothing_in(place.name, self.tally.bad))
+            raise SourceError(_nothing_in(place.name, self.tally))
         self._first: tuple[float, VideoFrame] | None = first
         self.size = displayed_size(first[1])
 
@@ -70,7 +70,8 @@ class Reading:
             SourceError: if the reading was closed, or the disk or connection fails.
         """
         with self._lock:
-            item, self._first = self._first or self._next(), None
+            first, self._first = self._first, None
+            item = first if first is not None and not self._closed else self._next()
         if item is None:
             raise StopIteration
         self._index += 1
@@ -95,10 +96,12 @@ class Reading:
             self._container.close()
 
 
-def _nothing_in(name: str, broken: int) -> str:
-    if broken:
+def _nothing_in(name: str, tally: Tally) -> str:
+    if tally.stopped:
         return (
-            f"no frame of {name} can be decoded: {count(broken, 'packet')} of it damaged; "
-            "copy it again"
+            f"{name} is damaged before its first whole frame; "
+            "copy it again, or pass over bad frames instead of stopping at them"
         )
+    if tally.bad:
+        return f"no frame of {name} can be decoded, all of it is damaged; copy it again"
     return f"{name} holds no frames; copy or record it again"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import get_args
 
-from rvsam_video.errors import UsageError
+from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.io.base import BadFrames, FrameSource, Reader
 from rvsam_video.io.image_files import (
     IMAGE_SUFFIXES,
@@ -53,14 +53,26 @@ def open_source(
         SourceError: if there is nothing to read; one sentence says why and what to do.
     """
     _check(reader, on_bad_frame, start)
+    try:
+        return _open(what, reader, on_bad_frame, start)
+    except (SourceError, UsageError):
+        raise
+    except OSError as error:
+        msg = f"{what} cannot be opened ({error.strerror}); check the path and its access rights"
+        raise SourceError(msg) from error
+
+
+def _open(
+    what: str | Path | int, reader: Reader, on_bad_frame: BadFrames, start: int
+) -> FrameSource:
     text = os.fspath(what) if isinstance(what, str | Path) else str(what)
     if isinstance(what, int) or (isinstance(what, str) and what.isdecimal()):
         _refuse(f"camera {text}", reader, start)
         return _camera(int(text), on_bad_frame)
-    if text == "-":
+    if what == "-":
         return _video(STANDARD_INPUT, reader, on_bad_frame, start)
-    if is_address(text):
-        return _video(address(text), reader, on_bad_frame, start)
+    if isinstance(what, str) and is_address(what):
+        return _video(address(what), reader, on_bad_frame, start)
     if (paths := _images(text)) is not None:
         _refuse(printable(text), reader)
         from rvsam_video.io.image_sequence import ImageSequence

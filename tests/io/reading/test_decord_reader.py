@@ -60,6 +60,7 @@ class TestWithDecord:
             assert LONG // 2 < len(frames) < LONG
             assert frames[-1].index == LONG - 1
             assert "the reader 'pyav' may get more" in source.report.messages[0]
+            assert len(source.report.messages) == 2
             assert source.report.bad_packets == LONG - len(frames)
 
     def test_a_frame_that_decord_cannot_decode_is_an_error_when_asked_for(self, clip, monkeypatch):

@@ -7,8 +7,8 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from hostile_clips import CLIPS, LONG, MATRICES
-from numbered_clips import is_upright, read_number
+from hostile_clips import CLIPS, LONG, MATRICES, packets
+from numbered_clips import Recipe, encode, is_upright, read_number
 
 from rvsam_video.errors import SourceError
 from rvsam_video.io import open_source
@@ -129,6 +129,8 @@ def test_a_file_that_was_cut_off_gives_all_its_frames_and_says_that_it_ended_ear
     assert len(early) == 1
     assert early[0].startswith(f"ended early: {len(numbers)} ")
     assert early[0].endswith(f"{expected}; the file is cut off or damaged")
+    # What the decoder still held when the file ended was whole.
+    assert source.report.damaged_frames <= len(numbers) - min(len(whole), len(numbers))
 
 
 def test_a_cut_off_transport_stream_claims_nothing_since_nobody_can_know(clip):
@@ -166,6 +168,29 @@ def test_reading_goes_on_behind_a_blank_stretch_and_reports_it(clip, name, most_
     assert any(message in text for text in source.report.messages)
     # The index counts the frames there are; time goes on as the file says.
     assert [frame.index for frame in frames] == list(range(len(frames)))
+
+
+@pytest.mark.parametrize("name", ["10 % blank mp4", "30 specks mp4"])
+def test_sound_pictures_keep_their_order_behind_damage(clip, name):
+    path, _ = clip(name)
+    _, frames, numbers = read(path)
+
+    # Those that are sound show the number that goes with their time.
+    sound = [n for n, frame in zip(numbers, frames, strict=True) if n == round(frame.time * 30)]
+    assert len(sound) > LONG // 2
+    assert max(round(frame.time * 30) for frame in frames) == LONG - 1
+
+
+def test_a_file_of_which_only_the_end_behind_the_pictures_is_missing_has_all_frames(tmp_path):
+    path = tmp_path / "no_cues.mkv"
+    numbers = encode(path, Recipe())
+    end = max(end for _, end, _ in packets(path))
+    assert path.stat().st_size > end + 8
+    path.write_bytes(path.read_bytes()[: end + 4])
+    source, _, got = read(path)
+
+    assert got == numbers
+    assert source.report.clean
 
 
 def test_pictures_that_build_on_a_lost_one_are_given_but_counted(clip):

@@ -88,7 +88,8 @@ def endless(left):
 
 def test_closing_early_ends_the_thread_and_leaves_the_source():
     left = threading.Event()
-    ahead = prefetch(endless(left), 2)
+    source = endless(left)
+    ahead = prefetch(source, 2)
     assert next(ahead) == 0
     ahead.close()
     ahead.close()
@@ -107,6 +108,24 @@ def test_one_that_is_forgotten_ends_its_thread():
     gc.collect()
 
     assert left.wait(PATIENCE)
+
+
+def test_one_that_its_own_thread_forgets_ends_without_a_fuss(monkeypatch):
+    complaints, begun, left, kept = [], threading.Event(), threading.Event(), []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+
+    def produce():
+        try:
+            begun.wait(PATIENCE)
+            kept.clear()
+            yield from count()
+        finally:
+            left.set()
+
+    kept.append(prefetch(produce(), 1))
+    begun.set()
+    assert left.wait(PATIENCE)
+    assert complaints == []
 
 
 def test_one_that_was_never_read_ends_its_thread():

@@ -100,24 +100,3 @@ class RandomAccessSource(FrameSource, Protocol):
             IndexError: if there is no frame with this index.
             SourceError: if it cannot be read.
         """
-
-
-class ClosesItself:
-    """The `with` statement for sources: leaving it calls `close`."""
-
-    def close(self) -> None:
-        """Let go of the file, camera or connection."""
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        """Return the source itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the source."""
-        self.close()

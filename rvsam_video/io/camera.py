@@ -15,7 +15,8 @@ import numpy as np
 
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame, Image
-from rvsam_video.io.base import BadFrames, ClosesItself, ReadReport
+from rvsam_video.io.base import BadFrames, ReadReport
+from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.tally import Tally
 
 MOST_TRIES = 10

@@ -11,8 +11,9 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame, Image
-from rvsam_video.io.base import BadFrames, ClosesItself, ReadReport
+from rvsam_video.io.base import BadFrames, ReadReport
 from rvsam_video.io.clock import DEFAULT_RATE
+from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.tally import Tally, count
 
 MOST_NAMED = 5

@@ -6,10 +6,10 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from threading import Condition, Thread, current_thread
-from types import TracebackType
-from typing import Generic, Literal, Self, TypeVar, get_args
+from typing import Generic, Literal, TypeVar, get_args
 
 from rvsam_video.errors import UsageError
+from rvsam_video.io.closing import ClosesItself
 
 Policy = Literal["block", "drop"]
 """When the reader is ahead by the full depth: wait, or drop the oldest for the newest."""
@@ -50,7 +50,7 @@ def prefetch(items: Iterable[T], depth: int, *, policy: Policy = "block") -> Pre
     return Prefetch(items, depth, policy)
 
 
-class Prefetch(Generic[T]):
+class Prefetch(ClosesItself, Generic[T]):
     """An iterator over items that a thread reads ahead; made by `prefetch`.
 
     What the source raises comes out of `next` after the items before it. The thread holds no
@@ -82,19 +82,6 @@ class Prefetch(Generic[T]):
     def close(self) -> None:
         """End the thread and let go of what it read; may be called more than once."""
         self._finish()
-
-    def __enter__(self) -> Self:
-        """Return the iterator itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the thread."""
-        self.close()
 
 
 class _Belt(Generic[T]):

@@ -6,11 +6,11 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rvsam_video.errors import OutputError
 from rvsam_video.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.folder_lock import FolderLock
 from rvsam_video.io.layout import (
     CHECKPOINT_FILE,
@@ -41,7 +41,7 @@ _MOST_MESSAGES = 100
 _OWN_VERSION = "rvsam-video"
 
 
-class RunFolder:
+class RunFolder(ClosesItself):
     """The folder of one run: its lock, its `run.json` and its checkpoint.
 
     Use `RunFolder.open`, best in a `with` block; leaving it gives back the lock and changes
@@ -201,19 +201,6 @@ class RunFolder:
     def close(self) -> None:
         """Give the lock back; can be called twice."""
         self._lock.release()
-
-    def __enter__(self) -> Self:
-        """Return the folder itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Give the lock back."""
-        self.close()
 
     def _save(self) -> None:
         self.record = dataclasses.replace(self.record, updated=timestamp())

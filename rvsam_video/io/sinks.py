@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from rvsam_video.errors import OutputError, UsageError
+from rvsam_video.io.closing import ClosesItself
 from rvsam_video.results import FrameResult
 
 Mark = Mapping[str, int]
@@ -117,7 +117,7 @@ def create_sinks(
     return {name: _factory(name)(folder, chosen) for name in wanted}
 
 
-class SinkWriter:
+class SinkWriter(ClosesItself):
     """Drives all sinks of a run together, in the caller's thread.
 
     Args:
@@ -171,16 +171,3 @@ class SinkWriter:
         """Let go of all files without building anything; can be called at any time, twice."""
         for sink in self._sinks.values():
             sink.close()
-
-    def __enter__(self) -> Self:
-        """Return the writer itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Let go of all files; only `finish` builds the final ones."""
-        self.close()

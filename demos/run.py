@@ -49,12 +49,14 @@ class DemoReport:
 
     Attributes:
         clip: the video that was tracked.
+        click: (x, y) in pixels of its first frame, on an object: something to try.
         contact_sheet: its frames with the masks at a glance; None if no frame was finished.
         run: how the run ended, with its folder and speed.
         objects: one score per object, by rising id; empty if no frame was finished.
     """
 
     clip: Path
+    click: tuple[int, int]
     contact_sheet: Path | None
     run: RunSummary
     objects: tuple[ObjectScore, ...]
@@ -92,10 +94,12 @@ def run_demo(
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     clip.write(out / CLIP_FILE)
+    prompts = clip.prompts()
+    x, y = next(prompt.points[0] for prompt in prompts if len(prompt.points))
     judge = _Judge(clip, listener or Silent())
     options = RunOptions(
         source=str(out / CLIP_FILE),
-        prompts=clip.prompts(),
+        prompts=prompts,
         out=out / RUN_FOLDER,
         tracker=tracker,
         segmenter=segmenter,
@@ -104,6 +108,7 @@ def run_demo(
     summary = run(options, judge, should_stop)
     return DemoReport(
         clip=out / CLIP_FILE,
+        click=(round(float(x)), round(float(y))),
         contact_sheet=judge.save_sheet(out / SHEET_FILE),
         run=summary,
         objects=judge.scores(),

@@ -51,11 +51,11 @@ def command(
             should_stop=asked.is_set,
         )
         scores = {str(item.object_id): round(item.mean_iou, 4) for item in report.objects}
-        reporter.end({**summary_values(report.run), "mean_iou": scores}, _lines(report, out))
+        reporter.end({**summary_values(report.run), "mean_iou": scores}, _lines(report))
     return 0 if report.run.status == "complete" else INTERRUPTED
 
 
-def _lines(report: DemoReport, out: Path) -> list[str]:
+def _lines(report: DemoReport) -> list[str]:
     run = report.run
     lines = [
         f"object {item.object_id}: mean IoU {item.mean_iou:.3f} "
@@ -64,5 +64,6 @@ def _lines(report: DemoReport, out: Path) -> list[str]:
     ]
     lines.append(f"{run.frames} frames in {run.seconds:.1f} s ({run.frames_per_second:.1f} fps)")
     lines.append(f"look at {run.folder / 'overlay.mp4'} and {report.contact_sheet}")
-    lines.append(f"try it yourself: rvsam-video track {out / report.clip.name} --points 320,180")
+    x, y = report.click
+    lines.append(f"try it yourself: rvsam-video track {report.clip} --points {x},{y}")
     return lines

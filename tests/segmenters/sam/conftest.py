@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,15 @@ from rvsam_video.segmenters.sam_model import sam_around
 DATA = Path(__file__).parents[2] / "data"
 ENCODER_GAINS = {"repvit-sam": 0.66, "mobile-sam": 1.0}
 REST_GAIN = 1.3
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other are slow where other tests run at the same time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @cache

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rvsam_video.errors import WeightsError
+from rvsam_video.errors import RvsamError, WeightsError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def writing_cache(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
-    except WeightsError:
+    except RvsamError:
         raise
     except OSError as error:
         reason = _REASONS.get(error.errno or 0) or f"{error.strerror or error}; {_ELSEWHERE}"

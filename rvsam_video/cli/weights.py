@@ -82,7 +82,7 @@ def fetch_weights(
         msg = f"name the weights to fetch, or use --all; there are: {', '.join(CHECKPOINTS)}"
         raise UsageError(msg)
     for entry in _entries(tuple(CHECKPOINTS) if everything else names):
-        with _progress(entry.name, shown=not as_json) as progress:
+        with download_progress(entry.name, shown=not as_json) as progress:
             path = fetch(entry, cache=cache, offline=offline, progress=progress)
         if as_json:
             click.echo(json.dumps({"event": "fetched", **_facts(entry, path)}))
@@ -151,8 +151,11 @@ def _facts(entry: Checkpoint, path: Path) -> dict[str, object]:
 
 
 @contextmanager
-def _progress(name: str, *, shown: bool) -> Iterator[Progress | None]:
-    """Show a bar on a terminal while the block downloads."""
+def download_progress(name: str, *, shown: bool) -> Iterator[Progress | None]:
+    """Show a bar while the block downloads, if standard error is a terminal.
+
+    Yields what to pass on as `progress`, or None if nothing is to be shown.
+    """
     if not shown or not sys.stderr.isatty():
         yield None
         return

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rvsam_video.checkpoints import checkpoint_path, find_checkpoint, load_state_dict
+from rvsam_video.checkpoints import (
+    checkpoint_path,
+    file_sha256,
+    find_checkpoint,
+    load_state_dict,
+)
 
 if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
     from torch import Tensor, nn
 
     from rvsam_video.segmenters.sam import SamSegmenter
@@ -79,7 +85,10 @@ SAM_VARIANTS: Mapping[str, SamVariant] = {
 
 
 def load_sam(
-    variant: SamVariant, checkpoint: str | Path | None = None, device: str = "auto"
+    variant: SamVariant,
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    backend: str = "torch",
 ) -> SamSegmenter:
     """Build a segmenter with weights from a file.
 
@@ -88,13 +97,24 @@ def load_sam(
         checkpoint: a file in the official format; None takes the published one, which is
             downloaded on first use.
         device: "auto", or a PyTorch device.
+        backend: what runs the image encoder, see `rvsam_video.segmenters.backends.BACKENDS`;
+            all but "torch" run it on the CPU, from a file that is exported on first use.
 
     Raises:
         WeightsError: if the weights cannot be had, or are those of another network.
-        UsageError: if there is no such device.
+        UsageError: if there is no such device or backend, or its package is missing.
+        OutputError: if the encoder cannot be exported for this backend.
     """
+    from rvsam_video.segmenters.backends import encoder_on_backend
+    from rvsam_video.segmenters.sam import SamSegmenter
+
     path = checkpoint_path(variant.name) if checkpoint is None else Path(checkpoint)
-    return sam_with_weights(variant, load_state_dict(path), source=str(path), device=device)
+    sam = network_with_weights(variant, load_state_dict(path), source=str(path))
+    if backend != "torch":
+        sam.image_encoder = encoder_on_backend(
+            sam.image_encoder, backend, name=variant.name, weights_sha256=file_sha256(path)
+        )
+    return SamSegmenter(variant.name, sam, device)
 
 
 def sam_with_weights(
@@ -112,8 +132,26 @@ def sam_with_weights(
         WeightsError: if the weights are those of another network.
         UsageError: if there is no such device.
     """
-    from rvsam_video.segmenters.fusing import fuse
     from rvsam_video.segmenters.sam import SamSegmenter
+
+    sam = network_with_weights(variant, state_dict, source=source)
+    return SamSegmenter(variant.name, sam, device)
+
+
+def network_with_weights(
+    variant: SamVariant, state_dict: Mapping[str, Tensor], *, source: str
+) -> Sam:
+    """Build a whole network on the CPU, its image encoder in the inference form if it has one.
+
+    Args:
+        variant: an entry of `SAM_VARIANTS`.
+        state_dict: names and tensors of the official checkpoint.
+        source: where they are from, for messages.
+
+    Raises:
+        WeightsError: if the weights are those of another network.
+    """
+    from rvsam_video.segmenters.fusing import fuse
     from rvsam_video.segmenters.sam_model import sam_around
     from rvsam_video.segmenters.state_dicts import load_checked
 
@@ -121,4 +159,4 @@ def sam_with_weights(
     load_checked(sam, state_dict, source)
     if variant.fusible:
         sam.image_encoder = fuse(sam.image_encoder)
-    return SamSegmenter(variant.name, sam, device)
+    return sam

@@ -173,7 +173,8 @@ def to_windows(x: Tensor, window: int) -> Tensor:
 
 def from_windows(windows: Tensor, window: int, height: int, width: int) -> Tensor:
     """Put windows (N, window**2, C) back together and crop to (B, height, width, C)."""
-    rows, columns = -(-height // window), -(-width // window)
+    # Rounded up without negative numbers: exporters trace this, and ONNX divides towards zero.
+    rows, columns = (height + window - 1) // window, (width + window - 1) // window
     x = windows.reshape(-1, rows, columns, window, window, windows.shape[-1]).transpose(2, 3)
     x = x.reshape(-1, rows * window, columns * window, windows.shape[-1])
     return x[:, :height, :width]

@@ -90,6 +90,11 @@ def _(module: Attention) -> nn.Module:
 
 
 @_inference_form.register
+def _(module: nn.Linear) -> nn.Module:
+    return _PointwiseLinear(module)
+
+
+@_inference_form.register
 def _(_module: nn.GELU) -> nn.Module:
     return _InPlaceGELU()
 
@@ -136,6 +141,24 @@ class _InPlaceSqueezeExcite(nn.Module):
         return x.mul_(gate)
 
 
+class _PointwiseLinear(nn.Module):
+    """A linear layer over the last dimension, as a channels-last 1x1 convolution.
+
+    On the CPU this kernel adds the bias while it writes, where a linear layer first fills its
+    result with the bias in a pass of its own.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(linear.weight.detach()[:, :, None, None])
+        self.bias = linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.reshape(1, -1, x.shape[-2], x.shape[-1]).permute(0, 3, 1, 2)
+        out = F.conv2d(rows, self.weight, self.bias).permute(0, 2, 3, 1)
+        return out.reshape(*x.shape[:-1], -1)
+
+
 class _InPlaceMBConv(nn.Module):
     def __init__(self, conv1: nn.Module, conv2: nn.Module, conv3: nn.Module) -> None:
         super().__init__()
@@ -155,7 +178,8 @@ class _FusedAttention(nn.Module):
 
     def __init__(self, attention: Attention) -> None:
         super().__init__()
-        self.norm, self.qkv, self.proj = attention.norm, attention.qkv, attention.proj
+        self.norm = attention.norm
+        self.qkv, self.proj = _inference_form(attention.qkv), _inference_form(attention.proj)
         self.register_buffer("bias", attention.bias().detach())
 
     def forward(self, tokens: Tensor) -> Tensor:

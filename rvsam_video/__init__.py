@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rvsam_video.engine import VideoSegmenter
-    from rvsam_video.errors import OutputError, PromptError, RvsamError, SourceError, UsageError
+    from rvsam_video.errors import (
+        OutputError,
+        PromptError,
+        RvsamError,
+        SourceError,
+        UsageError,
+        WeightsError,
+    )
     from rvsam_video.frame import Frame
     from rvsam_video.io import open_source
     from rvsam_video.prompt_file import load_prompts, save_prompts
@@ -40,6 +47,7 @@ _HOMES = {
     "SourceError": "errors",
     "UsageError": "errors",
     "VideoSegmenter": "engine",
+    "WeightsError": "errors",
     "load_prompts": "prompt_file",
     "open_source": "io",
     "save_prompts": "prompt_file",
@@ -62,6 +70,7 @@ __all__ = [
     "SourceError",
     "UsageError",
     "VideoSegmenter",
+    "WeightsError",
     "load_prompts",
     "open_source",
     "save_prompts",

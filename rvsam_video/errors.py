@@ -33,3 +33,7 @@ class SourceError(RvsamError, OSError):
 
 class OutputError(RvsamError, OSError):
     """Results that cannot be written: full disk, no permission, a folder of another run."""
+
+
+class WeightsError(RvsamError, OSError):
+    """Weights of a network that cannot be fetched, do not verify or are not a checkpoint."""

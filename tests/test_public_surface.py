@@ -27,6 +27,7 @@ SURFACE = {
     "SourceError",
     "UsageError",
     "VideoSegmenter",
+    "WeightsError",
     "load_prompts",
     "open_source",
     "save_prompts",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from rvsam_video.errors import UsageError
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt, Segmenter
+from rvsam_video.segmenters.registry import SAM_VARIANTS, load_sam
 
 __all__ = [
     "MaskPrediction",
@@ -16,13 +19,22 @@ __all__ = [
 ]
 
 
-def _grabcut() -> Segmenter:
+def _grabcut(checkpoint: str | Path | None, device: str, backend: str) -> Segmenter:
     from rvsam_video.segmenters.grabcut import GrabCut
 
+    if checkpoint is not None or device not in ("auto", "cpu") or backend != "torch":
+        msg = (
+            "grabcut has no weights and runs on the CPU; leave out the checkpoint, the device and "
+            "the backend"
+        )
+        raise UsageError(msg)
     return GrabCut()
 
 
-_FACTORIES: dict[str, Callable[[], Segmenter]] = {"grabcut": _grabcut}
+_FACTORIES: dict[str, Callable[[str | Path | None, str, str], Segmenter]] = {
+    "grabcut": _grabcut,
+    **{name: partial(load_sam, variant) for name, variant in SAM_VARIANTS.items()},
+}
 
 
 def segmenter_names() -> list[str]:
@@ -30,13 +42,26 @@ def segmenter_names() -> list[str]:
     return sorted(_FACTORIES)
 
 
-def create_segmenter(name: str) -> Segmenter:
+def create_segmenter(
+    name: str,
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    backend: str = "torch",
+) -> Segmenter:
     """Build the segmenter of this name with its default settings.
 
+    Args:
+        name: one of `segmenter_names`.
+        checkpoint: a file of weights in the official format; None takes the published weights,
+            which are downloaded on first use.
+        device: "auto" (CUDA, else Apple's GPU, else the CPU), or a PyTorch device.
+        backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
+
     Raises:
-        UsageError: if the name is unknown.
+        UsageError: if the name is unknown, or there is no such device or backend.
+        WeightsError: if the weights cannot be had, or are those of another network.
     """
     if name not in _FACTORIES:
         msg = f"there is no segmenter named {name!r}; choose one of: {', '.join(segmenter_names())}"
         raise UsageError(msg)
-    return _FACTORIES[name]()
+    return _FACTORIES[name](checkpoint, device, backend)

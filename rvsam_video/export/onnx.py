@@ -1,0 +1,88 @@
+"""ONNX files, and running them with ONNX Runtime."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rvsam_video.errors import UsageError
+from rvsam_video.export.extras import require
+from rvsam_video.export.parts import Part
+
+EXTRA = "onnx"
+
+OPSET = 17
+"""The first with LayerNormalization; old enough for every runtime in use."""
+
+_LARGEST = 2**31
+"""Bytes that one protocol-buffers file, which is what ONNX is, can hold."""
+
+Run = Callable[[Mapping[str, NDArray[np.generic]]], list[NDArray[np.float32]]]
+"""Runs an exported file: input name to array, to the results in order."""
+
+
+def trace(part: Part, path: Path) -> None:
+    """Write a network to an ONNX file; needs no package besides PyTorch.
+
+    PyTorch's TorchScript exporter is used: its successor needs two more packages (onnxscript and
+    onnx_ir) and gives nothing more here, where nothing in the networks depends on the data.
+
+    Raises:
+        UsageError: if the weights do not fit into one ONNX file.
+    """
+    held = sum(tensor.nbytes for tensor in part.network.state_dict().values())
+    if held >= _LARGEST:
+        msg = f"the {part.name} has {held / 1e9:.1f} GB of weights; an ONNX file holds up to 2 GB"
+        raise UsageError(msg)
+    with torch.no_grad(), warnings.catch_warnings():
+        # The exporter announces its successor, and every shape that tracing makes constant.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            part.network,
+            part.probes()[0],
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(part.inputs),
+            output_names=list(part.outputs),
+            dynamic_axes={name: {axis: "count"} for name, axis in part.dynamic.items()},
+        )
+
+
+def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write a network to an ONNX file that says where it comes from.
+
+    Args:
+        part: the network.
+        path: the file.
+        metadata: kept in the file, as text.
+
+    Raises:
+        UsageError: if the package `onnx` is missing, or the weights are too large for ONNX.
+    """
+    onnx = require("onnx", EXTRA)
+    trace(part, path)
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def open_file(path: Path) -> Run:
+    """Prepare an ONNX file to be run with ONNX Runtime on the CPU.
+
+    Raises:
+        UsageError: if the package `onnxruntime` is missing.
+    """
+    runtime = require("onnxruntime", EXTRA)
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def run(inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
+        return [np.asarray(out, np.float32) for out in session.run(None, dict(inputs))]
+
+    return run

@@ -1,0 +1,135 @@
+"""SAM networks with weights made by rule: two real ones with golden answers, and a tiny one."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamPredictor
+from torch import Tensor, nn
+
+from rvsam_video.segmenters.registry import SAM_VARIANTS, sam_with_weights
+from rvsam_video.segmenters.sam import SamSegmenter
+from rvsam_video.segmenters.sam_decoder import PreparedImage
+from rvsam_video.segmenters.sam_model import sam_around
+
+DATA = Path(__file__).parents[2] / "data"
+ENCODER_GAINS = {"repvit-sam": 0.66, "mobile-sam": 1.0}
+REST_GAIN = 1.3
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other are slow where other tests run at the same time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@cache
+def data_module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DATA / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def manifest_of(name: str) -> dict[str, tuple[int, ...]]:
+    with gzip.open(DATA / "sam_manifest.json.gz", "rt") as file:
+        return {key: tuple(shape) for key, shape in json.load(file)[name.replace("-", "_")].items()}
+
+
+def state_of(name: str) -> dict[str, Tensor]:
+    """The weights of the golden files: gains differ between the encoder and the rest."""
+    make = data_module("deterministic_weights").deterministic_array
+    gains = (ENCODER_GAINS[name], REST_GAIN)
+    return {
+        key: torch.from_numpy(
+            np.asarray(make(key, shape, gains[not key.startswith("image_encoder.")]))
+        )
+        for key, shape in manifest_of(name).items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """A segmenter of the family, what the public code answered, and the picture it was asked."""
+
+    segmenter: SamSegmenter
+    arrays: dict[str, np.ndarray]
+    image: PreparedImage
+
+    @property
+    def picture(self) -> np.ndarray:
+        return self.arrays["picture"]
+
+
+@cache
+def _golden(name: str) -> Golden:
+    segmenter = sam_with_weights(SAM_VARIANTS[name], state_of(name), source="test", device="cpu")
+    with np.load(DATA / f"{name.replace('-', '_')}_predictor.npz") as file:
+        arrays = dict(file)
+    return Golden(segmenter, arrays, segmenter.embed(arrays["picture"]))
+
+
+@pytest.fixture(scope="session", params=sorted(ENCODER_GAINS))
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Each of the two networks that there are golden files of; encodes the picture once."""
+    return _golden(request.param)
+
+
+@pytest.fixture(scope="session")
+def manifest() -> Callable[[str], dict[str, tuple[int, ...]]]:
+    """Names and shapes of the official checkpoints."""
+    return manifest_of
+
+
+@pytest.fixture(scope="session")
+def golden_state() -> Callable[[str], dict[str, Tensor]]:
+    """A whole state dict under official names."""
+    return state_of
+
+
+class PatchEncoder(nn.Module):
+    """The least that can stand in for an image encoder: one convolution."""
+
+    img_size = 1024
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, 256, 16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Tiny:
+    """The same tiny network in this package and in the public one."""
+
+    segmenter: SamSegmenter
+    official: SamPredictor
+    picture: np.ndarray
+    image: PreparedImage
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Tiny:
+    sam = sam_around(PatchEncoder())
+    data_module("deterministic_weights").fill(sam, gain=REST_GAIN)
+    segmenter, official = SamSegmenter("tiny", sam, "cpu"), SamPredictor(sam)
+    picture = data_module("synthetic_picture").synthetic_picture(120, 200, seed=5)
+    official.set_image(picture)
+    return Tiny(segmenter, official, picture, segmenter.embed(picture))

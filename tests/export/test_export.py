@@ -20,7 +20,7 @@ from rvsam_video.export.parity import TOLERANCE, check_parity
 from rvsam_video.segmenters.fusing import fuse
 from rvsam_video.segmenters.registry import SAM_VARIANTS, SamVariant
 from rvsam_video.segmenters.repvit import REPVIT_CONFIGS, RepViTEncoder
-from rvsam_video.segmenters.sam_model import sam_around
+from rvsam_video.segmenters.sam_model import ViTConfig, sam_around, vit_encoder
 from rvsam_video.segmenters.tiny_vit import TinyViTConfig, TinyViTEncoder
 
 pytest.importorskip("onnx")
@@ -55,6 +55,14 @@ def small_tiny_vit() -> nn.Module:
     return fuse(TinyViTEncoder(TinyViTConfig((32, 32, 32, 64), (1, 1, 1, 1), (7, 14, 7))))
 
 
+def small_vit() -> nn.Module:
+    # One block that attends to windows and one to the whole picture.
+    encoder = vit_encoder(ViTConfig(64, 2, 2, (1,)))
+    for parameter in encoder.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    return encoder
+
+
 @pytest.fixture(scope="module")
 def sam():
     """A whole network with random weights around the smallest encoder."""
@@ -76,7 +84,7 @@ def patches(sam) -> Part:
 
 
 @pytest.mark.parametrize("format_name", RUNNABLE)
-@pytest.mark.parametrize("build", [small_repvit, small_tiny_vit])
+@pytest.mark.parametrize("build", [small_repvit, small_tiny_vit, small_vit])
 def test_an_encoder_computes_the_same_elsewhere(tmp_path, build, format_name):
     pytest.importorskip(package_of(format_name))
     torch.manual_seed(0)

@@ -104,7 +104,10 @@ class BarReporter:
         from rich.console import Console
         from rich.progress import Progress
 
-        self._bar = Progress(*_columns(), console=Console(stderr=True), transient=True)
+        console = Console(stderr=True)
+        # Into a file or pipe a bar would be noise; sentences still go there.
+        hidden = not console.is_terminal
+        self._bar = Progress(*_columns(), console=console, transient=True, disable=hidden)
         return self
 
     def __exit__(

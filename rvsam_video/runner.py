@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from rvsam_video.prompt_file import save_prompts
 from rvsam_video.prompt_json import prompts_to_json
 from rvsam_video.prompts import Prompt
 from rvsam_video.results import FrameResult
+from rvsam_video.segmenters import create_segmenter, weights_of
 from rvsam_video.session import Session
 from rvsam_video.settings import SegmentationSettings
 
@@ -43,6 +44,9 @@ class RunOptions:
         save: names of outputs, of `rvsam_video.io.sinks.SINK_NAMES`.
         tracker: registry name.
         segmenter: registry name.
+        checkpoint: a file of weights for the segmenter, instead of the published ones.
+        device: "auto", or a PyTorch device; for learned segmenters.
+        backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
         settings: constants of the engine.
         overwrite: begin anew where another run has been.
         max_frames: read only frames with a lower index; None reads all.
@@ -58,6 +62,9 @@ class RunOptions:
     save: tuple[str, ...] = SINK_NAMES
     tracker: str = DEFAULT_TRACKER
     segmenter: str = DEFAULT_SEGMENTER
+    checkpoint: Path | None = None
+    device: str = "auto"
+    backend: str = "torch"
     settings: SegmentationSettings = field(default_factory=SegmentationSettings)
     overwrite: bool = False
     max_frames: int | None = None
@@ -65,7 +72,7 @@ class RunOptions:
     on_bad_frame: BadFrames = "skip"
     live: Literal["drop", "block"] | None = None
 
-    def command(self, source: FrameSource) -> dict[str, Json]:
+    def command(self, source: FrameSource, weights: Mapping[str, str]) -> dict[str, Json]:
         """Return all that decides the results; a run is resumed only if this is the same."""
         path = Path(self.source)
         return {
@@ -75,6 +82,9 @@ class RunOptions:
             "save": sorted(self.save),
             "tracker": self.tracker,
             "segmenter": self.segmenter,
+            "weights": weights.get("sha256"),
+            "device": self.device,
+            "backend": self.backend,
             "settings": self.settings.to_dict(),
             "max_frames": self.max_frames,
             "reader": self.reader,
@@ -155,17 +165,26 @@ def run(
         SourceError: if the source cannot be read.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
-    segmenter = VideoSegmenter(options.tracker, options.segmenter, options.settings)
+    network = create_segmenter(
+        options.segmenter, options.checkpoint, options.device, options.backend
+    )
+    weights = weights_of(options.segmenter, options.checkpoint)
+    segmenter = VideoSegmenter(options.tracker, network, options.settings)
     listener = listener or Silent()
     with _open(options, 0) as source:
         writer = BackgroundWriter(create_sinks(options.save, options.out, _context(source)))
         session = segmenter.session(options.prompts)
         session.check_prompts(source.size)
-        command = options.command(source)
+        command = options.command(source, weights)
         with RunFolder.open(options.out, command, overwrite=options.overwrite) as folder:
             if folder.complete:
                 listener.message(f"{folder.path} is already complete; --overwrite starts again")
                 return _summary(folder, ())
+            folder.update(
+                # Segmenters without a network run where everything else does.
+                device=str(getattr(network, "device", "cpu")),
+                notes={"weights": weights},
+            )
             if folder.checkpoint is None:
                 save_prompts(
                     folder.path / PROMPTS_FILE,

@@ -17,6 +17,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 _COMMANDS = {
+    "bench": "Time the learned segmenters on this machine; needs no weights.",
     "demo": "Track a rendered clip with exact truth; needs no file and no download.",
     "export": "Write a network for ONNX Runtime, OpenVINO or Core ML.",
     "info": "Show versions, trackers and segmenters, or what a video holds.",

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ from rvsam_video.cli.progress import Reporter, reporter_for
 if TYPE_CHECKING:
     from rvsam_video.results import FrameResult
     from rvsam_video.runner import RunOptions, RunSummary
+
+
+AUTO = "auto"
+BEST_SEGMENTER = "repvit-sam"
+WITHOUT_WEIGHTS = "grabcut"
 
 
 class ShowRun:
@@ -39,10 +45,29 @@ class ShowRun:
         self._reporter.step(self._done)
 
 
+def choose_segmenter(name: str, checkpoint: Path | None) -> str:
+    """Replace `auto` by what can run without a download; the opening line says which."""
+    if name != AUTO:
+        return name
+    from rvsam_video.checkpoints import cached_file, find_checkpoint
+
+    there = cached_file(find_checkpoint(BEST_SEGMENTER)).is_file()
+    return BEST_SEGMENTER if there or checkpoint is not None else WITHOUT_WEIGHTS
+
+
 def run_and_report(options: RunOptions, *, as_json: bool) -> int:
     """Do a run and show it; return the exit code."""
+    from rvsam_video.checkpoints import checkpoint_path
+    from rvsam_video.cli.weights import download_progress
     from rvsam_video.runner import run
+    from rvsam_video.segmenters import SAM_VARIANTS
+    from rvsam_video.segmenters.allocator import keep_freed_memory
 
+    if options.segmenter in SAM_VARIANTS:
+        keep_freed_memory()  # before the first thread: later ones would not profit
+        if options.checkpoint is None:
+            with download_progress(options.segmenter, shown=not as_json) as progress:
+                checkpoint_path(options.segmenter, progress=progress)
     reporter = reporter_for(as_json=as_json)
     with reporter, stop_on_interrupt(reporter) as asked:
         reporter.say(opening_line(options))
@@ -56,9 +81,18 @@ def opening_line(options: RunOptions) -> str:
     objects = sorted({prompt.object_id for prompt in options.prompts})
     noun = "object" if len(objects) == 1 else "objects"
     return (
-        f"tracker {options.tracker}, segmenter {options.segmenter}, on the processor, no weights; "
+        f"tracker {options.tracker}, segmenter {options.segmenter} ({_about(options)}); "
         f"{noun} {', '.join(map(str, objects))}"
     )
+
+
+def _about(options: RunOptions) -> str:
+    from rvsam_video.segmenters import SAM_VARIANTS
+
+    if options.segmenter not in SAM_VARIANTS:
+        return f"no weights needed; rvsam-video weights fetch {BEST_SEGMENTER} gets a better one"
+    weights = options.checkpoint or f"published weights, {SAM_VARIANTS[options.segmenter].licence}"
+    return f"{weights}, device {options.device}, backend {options.backend}"
 
 
 def summary_values(summary: RunSummary) -> dict[str, object]:

@@ -56,7 +56,28 @@ RUNS = Path("rvsam-runs")
 )
 @click.option("--overwrite", is_flag=True, help="Start again where another run has been.")
 @click.option("--tracker", default="lucas-kanade", show_default=True)
-@click.option("--segmenter", default="grabcut", show_default=True)
+@click.option(
+    "--segmenter",
+    default="auto",
+    show_default=True,
+    help="auto: repvit-sam if its weights are there (rvsam-video weights fetch repvit-sam), "
+    "else grabcut, which needs none.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of weights for the segmenter, instead of the published ones.",
+)
+@click.option(
+    "--device", default="auto", show_default=True, help="For a learned segmenter: cpu, cuda, mps."
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["torch", "onnxruntime", "openvino"]),
+    default="torch",
+    show_default=True,
+    help="What runs the image encoder of a learned segmenter.",
+)
 @click.option("--overlap", is_flag=True, help="Let masks of different objects overlap.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
@@ -92,6 +113,9 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
     overwrite: bool,
     tracker: str,
     segmenter: str,
+    checkpoint: Path | None,
+    device: str,
+    backend: str,
     overlap: bool,
     seed: int,
     max_frames: int | None,
@@ -113,7 +137,7 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
       rvsam-video track clip.mp4 --points 1:320,240 --points 2:100,80 --points 1:350,90,0@30
       rvsam-video track frames/ --mask first.png --save masks,rle --out runs/a
     """
-    from rvsam_video.cli.running import run_and_report
+    from rvsam_video.cli.running import choose_segmenter, run_and_report
     from rvsam_video.runner import RunOptions
     from rvsam_video.settings import SegmentationSettings
 
@@ -123,7 +147,10 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
         out=out or RUNS / _name_of(source),
         save=tuple(part.strip() for part in save.split(",") if part.strip()),
         tracker=tracker,
-        segmenter=segmenter,
+        segmenter=choose_segmenter(segmenter, checkpoint),
+        checkpoint=checkpoint,
+        device=device,
+        backend=backend,
         settings=SegmentationSettings(overlap=overlap, seed=seed),
         overwrite=overwrite,
         max_frames=max_frames,

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from rvsam_video.errors import UsageError
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt, Segmenter
-from rvsam_video.segmenters.registry import SAM_VARIANTS, load_sam
+from rvsam_video.segmenters.registry import SAM_VARIANTS, describe_weights, load_sam
 
 __all__ = [
+    "SAM_VARIANTS",
     "MaskPrediction",
     "ObjectPrompt",
     "Segmenter",
     "create_segmenter",
     "segmenter_names",
+    "weights_of",
 ]
 
 
@@ -65,3 +67,16 @@ def create_segmenter(
         msg = f"there is no segmenter named {name!r}; choose one of: {', '.join(segmenter_names())}"
         raise UsageError(msg)
     return _FACTORIES[name](checkpoint, device, backend)
+
+
+def weights_of(name: str, checkpoint: str | Path | None = None) -> dict[str, str]:
+    """Return file, sha256, licence and citation of a segmenter's weights; empty if it has none.
+
+    Args:
+        name: one of `segmenter_names`, already created with this checkpoint.
+        checkpoint: as for `create_segmenter`.
+
+    Raises:
+        WeightsError: if the file is not there.
+    """
+    return describe_weights(SAM_VARIANTS[name], checkpoint) if name in SAM_VARIANTS else {}

@@ -117,6 +117,23 @@ def load_sam(
     return SamSegmenter(variant.name, sam, device)
 
 
+def describe_weights(variant: SamVariant, checkpoint: str | Path | None = None) -> dict[str, str]:
+    """Return what `run.json` keeps of the weights: file, sha256, licence and whom to cite.
+
+    Args:
+        variant: an entry of `SAM_VARIANTS`.
+        checkpoint: as for `load_sam`, which must have succeeded with it.
+
+    Raises:
+        WeightsError: if the file is not there.
+    """
+    entry = find_checkpoint(variant.name)
+    path = checkpoint_path(variant.name) if checkpoint is None else Path(checkpoint)
+    facts = {"file": str(path), "sha256": file_sha256(path)}
+    published = {"licence": entry.licence, "citation": entry.citation, "url": entry.url}
+    return facts | (published if checkpoint is None else {})
+
+
 def sam_with_weights(
     variant: SamVariant, state_dict: Mapping[str, Tensor], *, source: str, device: str = "auto"
 ) -> SamSegmenter:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,9 +26,8 @@ _UNSEEN = 2e-4
 colour unknown to both sides speaks for neither."""
 
 
-def colour_indices(image: Image) -> NDArray[np.intp]:
-    """Return for each pixel of an (h, w, 3) RGB picture the bin of its colour, (h, w) int."""
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+def colour_indices(lab: Image) -> NDArray[np.intp]:
+    """Return for each pixel of an (h, w, 3) Lab picture the bin of its colour, (h, w) int."""
     lightness = _LIGHTNESS_TABLE[lab[..., 0]]
     return np.asarray(lightness + _A_TABLE[lab[..., 1]] + _B_TABLE[lab[..., 2]], np.intp)
 

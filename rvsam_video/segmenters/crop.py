@@ -36,7 +36,11 @@ class Crop:
 
     @classmethod
     def around(
-        cls, box: NDArray[np.float64], size: tuple[int, int], margin: float, most_pixels: int
+        cls,
+        box: NDArray[np.float64],
+        size: tuple[int, int],
+        margin: float,
+        most_pixels: int,
     ) -> Crop:
         """Return the crop that holds a box and a margin, as far as the picture reaches.
 
@@ -64,14 +68,16 @@ class Crop:
         """Return the (height, width, 3) part of an (H, W, 3) picture."""
         part = image[self.y0 : self.y1, self.x0 : self.x1]
         return np.asarray(
-            cv2.resize(part, (self.width, self.height), interpolation=cv2.INTER_AREA), np.uint8
+            cv2.resize(part, (self.width, self.height), interpolation=cv2.INTER_AREA),
+            np.uint8,
         )
 
     def take_map(self, values: Map) -> Map:
         """Return the (height, width) part of an (H, W) map."""
         part = values[self.y0 : self.y1, self.x0 : self.x1]
         return np.asarray(
-            cv2.resize(part, (self.width, self.height), interpolation=cv2.INTER_AREA), np.float32
+            cv2.resize(part, (self.width, self.height), interpolation=cv2.INTER_AREA),
+            np.float32,
         )
 
     def grid(self) -> tuple[Map, Map]:
@@ -87,21 +93,29 @@ class Crop:
 
     def points(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn (N, 2) places in the picture into places in the grid."""
-        factor = np.array([self.width, self.height]) / (self.x1 - self.x0, self.y1 - self.y0)
+        factor = np.array([self.width, self.height]) / (
+            self.x1 - self.x0,
+            self.y1 - self.y0,
+        )
         return np.asarray((xy + 0.5 - (self.x0, self.y0)) * factor - 0.5, np.float32)
 
-    def sample(self, values: Map, x: Map, y: Map, outside: float) -> Map:
-        """Read a map of the grid at places x, y of the picture; `outside` where there is none."""
+    def sample(self, values: Map, x: Map, y: Map, outside: float | None = None) -> Map:
+        """Read a map of the grid at places x, y of the picture.
+
+        Args:
+            values: (height, width) float32.
+            x: places in pixels of the picture, any shape (h, w).
+            y: the same.
+            outside: value of places beyond the grid; `None` repeats its edge.
+        """
         across = self.width / (self.x1 - self.x0)
         down = self.height / (self.y1 - self.y0)
         column = (x + np.float32(0.5 - self.x0)) * np.float32(across) - np.float32(0.5)
         row = (y + np.float32(0.5 - self.y0)) * np.float32(down) - np.float32(0.5)
-        return np.asarray(
-            cv2.remap(
-                values, column, row, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT, (outside,) * 4
-            ),
-            np.float32,
-        )
+        border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+        colour = (outside or 0.0,) * 4
+        read = cv2.remap(values, column, row, cv2.INTER_LINEAR, None, border, colour)
+        return np.asarray(read, np.float32)
 
     def paste(self, values: Map, size: tuple[int, int], outside: float) -> Map:
         """Return a map of the whole (width, height) picture with `values` in the rectangle."""

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Image
+from rvsam_video.segmenters.crop import Crop, Map
 
 Grey = NDArray[np.uint8]
-Flow = NDArray[np.float32]
-"""(h, w, 2) float32, x then y, in pixels of the reduced picture that it was measured in."""
 
 _SHORTEST_SIDE = 16
 """The flow's patches are 8 pixels wide and it halves the picture at least once."""
@@ -21,17 +20,24 @@ _SHORTEST_SIDE = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """The motion between two pictures, at reduced resolution.
+    """The motion between two pictures, measured at reduced resolution.
 
     Attributes:
-        back: (h, w, 2), from each pixel of the later picture to where it was in the earlier one.
-        ahead: (h, w, 2), from each pixel of the earlier picture to where it is in the later one.
+        grid: the whole picture at that resolution.
+        back_x: (h, w) float32, from each pixel of the later picture to where it was in the
+            earlier one, in pixels of the picture.
+        back_y: the same downwards.
         mismatch: (h, w) float32, by how many pixels going back and ahead again misses.
     """
 
-    back: Flow
-    ahead: Flow
-    mismatch: NDArray[np.float32]
+    grid: Crop
+    back_x: Map
+    back_y: Map
+    mismatch: Map
+
+    def back(self, x: Map, y: Map) -> tuple[Map, Map]:
+        """Return how far from x, y in the later picture things were in the earlier one."""
+        return self.grid.sample(self.back_x, x, y), self.grid.sample(self.back_y, x, y)
 
 
 @dataclass(slots=True, eq=False)
@@ -68,26 +74,33 @@ class Picture:
         """Return the motion since the picture whose reduced brightness is given."""
         key = hashlib.blake2b(before.tobytes(), digest_size=16).digest()
         if key not in self.motions:
-            self.motions[key] = measure_motion(before, self.grey)
+            self.motions[key] = measure_motion(before, self.grey, self.size)
         return self.motions[key]
 
 
-def measure_motion(before: Grey, now: Grey) -> Motion:
-    """Measure dense motion both ways by inverse search (DIS, Kroeger et al., 2016)."""
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+def measure_motion(before: Grey, now: Grey, size: tuple[int, int]) -> Motion:
+    """Measure dense motion both ways by inverse search (DIS, Kroeger et al., 2016).
+
+    Args:
+        before: (h, w) uint8, the earlier picture's brightness, reduced.
+        now: the same of the later picture.
+        size: (width, height) of the picture itself.
+    """
+    # A new engine each time: one that has run before starts from what it found then.
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     blank = np.zeros((*now.shape, 2), np.float32)
-    back = np.asarray(flow.calc(now, before, blank), np.float32)
-    ahead = np.asarray(flow.calc(before, now, blank.copy()), np.float32)
-    again = _sample(ahead, back)
-    mismatch = np.linalg.norm(back + again, axis=2)
-    return Motion(back, ahead, np.asarray(mismatch, np.float32))
-
-
-def _sample(values: Flow, offsets: Flow) -> Flow:
-    """Read `values` at every pixel plus its offset."""
-    height, width = offsets.shape[:2]
-    x = np.arange(width, dtype=np.float32)[None] + offsets[..., 0]
-    y = np.arange(height, dtype=np.float32)[:, None] + offsets[..., 1]
-    return np.asarray(
-        cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    back = np.asarray(engine.calc(now, before, blank), np.float32)
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    ahead = np.asarray(engine.calc(before, now, np.zeros_like(blank)), np.float32)
+    height, width = now.shape
+    x = np.arange(width, dtype=np.float32)[None] + back[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, None] + back[..., 1]
+    again = cv2.remap(ahead, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    unit = np.array(size, np.float32) / np.array([width, height], np.float32)
+    mismatch = np.linalg.norm((back + again) * unit, axis=2)
+    return Motion(
+        grid=Crop(0, 0, *size, width, height),
+        back_x=np.ascontiguousarray(back[..., 0] * unit[0]),
+        back_y=np.ascontiguousarray(back[..., 1] * unit[1]),
+        mismatch=np.asarray(mismatch, np.float32),
     )

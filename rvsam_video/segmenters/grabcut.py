@@ -1,65 +1,66 @@
-"""`GrabCut`: a segmenter without weights, on dense motion, colours and a minimum cut."""
+"""`GrabCut`: a segmenter without weights, on dense motion, colours and a minimum cut.
+
+In the user's frame an object is cut out of its surroundings by its colours. From then on its mask
+moves with the picture's dense motion and is cut anew in a band around where it is expected. Four
+voices are weighed there: the moved shape, as far as its motion can be trusted; colours, by place
+and overall; whether a pixel moves with the object; and the tracked points. An object that
+vanishes is looked for near where it went, until it is found by its colours and shape.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Image
-from rvsam_video.segmenters.band_cut import cut, edge_costs, signed_distance
+from rvsam_video.segmenters.appearance import (
+    Colours,
+    learn_near,
+    learn_parts,
+    likeness,
+    typical_likeness,
+)
+from rvsam_video.segmenters.band_cut import signed_distance
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
-from rvsam_video.segmenters.colour_models import ColourModel, colour_indices
-from rvsam_video.segmenters.crop import Crop, Map
+from rvsam_video.segmenters.carrying import (
+    Carried,
+    bounds,
+    carry,
+    carry_back,
+    crop_around,
+)
+from rvsam_video.segmenters.colour_models import ColourModel
+from rvsam_video.segmenters.corrections import corrected
+from rvsam_video.segmenters.crop import Map
 from rvsam_video.segmenters.dense_motion import Picture
 from rvsam_video.segmenters.first_mask import mask_from_box, mask_from_clicks
-from rvsam_video.segmenters.local_colours import LocalColours, coarse_colours
-from rvsam_video.segmenters.object_memory import ObjectMemory
+from rvsam_video.segmenters.grabcut_settings import GrabCutSettings
+from rvsam_video.segmenters.object_memory import ObjectMemory, Shape
+from rvsam_video.segmenters.object_pose import Pose
+from rvsam_video.segmenters.recutting import Recut, recut, signed_over
+from rvsam_video.segmenters.relocation import find_again
+
+__all__ = ["GrabCut", "GrabCutSettings"]
 
 _LOGIT_LIMIT = 10.0
-_FAR = 50.0
+"""A logit is a pixel's distance from the boundary; farther than this, no more is to be said."""
 
+_COMPLETE = 0.95
+"""Share of its area from which an object counts as unhidden, so that its pose may follow its mask
+quickly."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrabCutSettings:
-    """How masks are carried on and cut anew.
-
-    Attributes:
-        flow_side: longest side of the picture that motion is measured in.
-        most_pixels: most pixels of the grid that an object is cut in.
-        prior_spread: pixels from the moved boundary at which its word weighs 1.
-        stiffness: cost of a boundary between two equal pixels.
-        global_weight: weight of the colour models of the whole object.
-        local_weight: weight of the colours by place.
-        clip: most that one model may say.
-        rounds: iterations of the cut.
-        recent_rate: share of a new frame in the recent colours.
-        recent_share: share of the recent colours against those of the prompt.
-        point_weight: weight of a tracked point.
-        band: how far from the moved boundary the mask may change, in sizes of the object.
-        strength: scale of all evidence and costs.
-    """
-
-    flow_side: int = 427
-    most_pixels: int = 256 * 256
-    prior_spread: float = 4.0
-    stiffness: float = 2.0
-    global_weight: float = 0.5
-    local_weight: float = 1.0
-    clip: float = 3.0
-    rounds: int = 40
-    recent_rate: float = 0.1
-    recent_share: float = 0.5
-    point_weight: float = 3.0
-    band: float = 0.15
-    strength: float = 0.3
+_GIVEN_SCORE, _BOX_SCORE, _CLICK_SCORE = 1.0, 0.8, 0.7
+"""Scores of first masks: the user's own is true; the others are what was seen on real videos."""
 
 
 class GrabCut:
     """Masks that move with the picture and are cut anew in each frame.
+
+    Every object is segmented by itself: which others are asked for changes nothing but the
+    points that the prompt holds. All that is remembered is in the predictions' memories.
 
     Attributes:
         name: registry name.
@@ -76,112 +77,139 @@ class GrabCut:
         return Picture.of(image, self.settings.flow_side)
 
     def predict(self, embedding: Picture, prompts: Sequence[ObjectPrompt]) -> list[MaskPrediction]:
-        """Segment all objects of a picture, each by itself; one prediction per prompt."""
+        """Segment all objects of a picture; one prediction per prompt, in order."""
         return [self._predict_one(embedding, prompt) for prompt in prompts]
 
     def _predict_one(self, picture: Picture, prompt: ObjectPrompt) -> MaskPrediction:
-        if prompt.mask is not None:
-            return self._begin(picture, prompt.mask, 1.0)
         image, points, labels = picture.image, prompt.points, prompt.labels
+        if prompt.mask is not None:
+            return self._begin(picture, prompt, prompt.mask, _GIVEN_SCORE)
         if prompt.box is not None:
-            return self._begin(picture, mask_from_box(image, prompt.box, points, labels), 0.8)
-        if prompt.memory:
+            mask = mask_from_box(image, prompt.box, points, labels)
+            return self._begin(picture, prompt, mask, _BOX_SCORE)
+        if prompt.memory is not None:
             return self._go_on(picture, prompt, ObjectMemory.from_arrays(prompt.memory))
         if np.any(labels == 1):
-            return self._begin(picture, mask_from_clicks(image, points, labels), 0.7)
+            mask = mask_from_clicks(image, points, labels)
+            return self._begin(picture, prompt, mask, _CLICK_SCORE)
         return _nothing(picture, None)
 
-    def _begin(self, picture: Picture, mask: NDArray[np.bool_], score: float) -> MaskPrediction:
-        if not mask.any():
-            return _nothing(picture, None)
-        crop = self._crop(picture, bounds(mask), float(np.sqrt(mask.sum())))
-        whole = signed_distance(mask)
-        on = crop.take_map(mask.astype(np.float32))
-        part = crop.take(picture.image)
-        model = ColourModel.learn(colour_indices(part), on, 1 - on)
-        signed = crop.take_map(whole)
-        memory = self._remember(picture, crop, part, signed, model, model)
-        return MaskPrediction(np.clip(whole, -_LOGIT_LIMIT, _LOGIT_LIMIT), score, memory.arrays())
-
-    def _crop(self, picture: Picture, box: NDArray[np.float64], size: float) -> Crop:
-        return Crop.around(box, picture.size, max(20, 0.3 * size), self.settings.most_pixels)
-
-    def _remember(
+    def _begin(
         self,
         picture: Picture,
-        crop: Crop,
-        part: Image,
-        signed: Map,
-        anchor: ColourModel,
-        recent: ColourModel,
-    ) -> ObjectMemory:
-        on = (signed > 0).astype(np.float32)
-        area = float(on.sum()) / crop.scale**2
-        cell = max(8.0, 0.12 * float(np.sqrt(area)))
-        local = LocalColours.learn(coarse_colours(part), crop.grid(), on, cell)
-        return ObjectMemory(picture.grey, crop, signed, anchor, recent, local, area)
+        prompt: ObjectPrompt,
+        mask: NDArray[np.bool_],
+        score: float,
+    ) -> MaskPrediction:
+        """Take a mask as it is, and learn what the object looks like."""
+        if not mask.any():
+            return _nothing(picture, None)
+        size = float(np.sqrt(mask.sum()))
+        crop = crop_around(picture, bounds(mask), size, self.settings.most_pixels)
+        on = crop.take_map(mask.astype(np.float32))
+        colours = Colours.of(picture.image, crop)
+        model = ColourModel.learn(colours.fine, on, 1 - on)
+        inside = on >= min(0.5, float(on.max()))
+        pose = Pose.of(inside, crop.grid(), crop.scale)
+        shape = Shape(crop, signed_over(crop, inside), pose)
+        memory = ObjectMemory(
+            grey=picture.grey,
+            pose=pose,
+            last=shape,
+            full=shape,
+            anchor=model,
+            recent=model,
+            near=learn_near(colours, crop, on),
+            parts=learn_parts(colours, crop, on, pose),
+            typical=typical_likeness(colours, model, inside),
+            lost=0,
+            point_ids=prompt.point_ids.copy(),
+        )
+        logits = np.clip(signed_distance(mask), -_LOGIT_LIMIT, _LOGIT_LIMIT)
+        return MaskPrediction(logits, score, memory.arrays())
 
     def _go_on(
         self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory
     ) -> MaskPrediction:
-        s = self.settings
-        motion = picture.motion_since(memory.grey)
-        height, width = picture.grey.shape
-        whole = Crop(0, 0, *picture.size, width, height)
-        x, y = whole.grid()
-        fx, fy = picture.size[0] / width, picture.size[1] / height
-        moved = memory.crop.sample(
-            memory.signed, x + motion.back[..., 0] * fx, y + motion.back[..., 1] * fy, -_FAR
-        )
-        if not (moved > 0).any():
-            return _nothing(picture, memory)
-        box = bounds(moved > 0) * np.array([fx, fy, fx, fy])
-        size = float(np.sqrt(memory.area))
-        crop = self._crop(picture, box, size)
-        x, y = crop.grid()
-        old_x = x + fx * whole.sample(motion.back[..., 0].copy(), x, y, 0)
-        old_y = y + fy * whole.sample(motion.back[..., 1].copy(), x, y, 0)
-        phi = memory.crop.sample(memory.signed, old_x, old_y, -_FAR)
-        phi = (signed_distance(phi > 0) / crop.scale).astype(np.float32)
-        part = crop.take(picture.image)
-        colours = colour_indices(part)
-        model = memory.anchor.blend(memory.recent, s.recent_share)
-        everywhere = np.clip(model.evidence()[colours], -s.clip, s.clip)
-        here = memory.local.look_up(coarse_colours(part), old_x, old_y)
-        evidence = np.clip(phi / s.prior_spread, -4, 4)
-        evidence += s.global_weight * everywhere
-        evidence += s.local_weight * np.clip(here, -s.clip, s.clip)
-        self._point_out(evidence, crop, prompt)
-        band = max(6.0, s.band * size)
-        evidence[phi > band] = _LOGIT_LIMIT
-        evidence[phi < -band] = -_LOGIT_LIMIT
-        across, down = edge_costs(part, s.stiffness * s.strength)
-        inside = cut(evidence * np.float32(s.strength), across, down, s.rounds) > 0.5
-        if not inside.any():
-            return _nothing(picture, memory)
-        on = inside.astype(np.float32)
-        phi = (signed_distance(inside) / crop.scale).astype(np.float32)
-        fresh = ColourModel.learn(colours, on, 1 - on)
-        recent = memory.recent.blend(fresh, s.recent_rate)
-        new = self._remember(picture, crop, part, phi, memory.anchor, recent)
-        logits = crop.paste(np.clip(phi, -_LOGIT_LIMIT, _LOGIT_LIMIT), picture.size, -_LOGIT_LIMIT)
-        return MaskPrediction(logits, 0.7, new.arrays())
+        """Segment an object that is known from the frame before."""
+        prediction = self._follow(picture, prompt, memory)
+        # Only in a frame that was answered before do new points come from the user for certain.
+        # In a new frame they may be tracked ones, and the place of these is not beyond doubt.
+        if not np.array_equal(memory.grey, picture.grey):
+            return prediction
+        mask = corrected(picture.image, prompt, memory, prediction.logits)
+        return prediction if mask is None else self._begin(picture, prompt, mask, _CLICK_SCORE)
 
-    def _point_out(self, evidence: Map, crop: Crop, prompt: ObjectPrompt) -> None:
-        places = np.round(crop.points(prompt.points)).astype(int).tolist()
-        for place, label in zip(places, prompt.labels.tolist(), strict=True):
-            near = np.zeros(evidence.shape, np.uint8)
-            cv2.circle(near, place, 2, 1, -1)
-            weight = self.settings.point_weight
-            evidence[near > 0] += weight if label == 1 else -weight
+    def _follow(
+        self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory
+    ) -> MaskPrediction:
+        settings = self.settings
+        carried = self._expect(picture, prompt, memory)
+        if carried is None:
+            return _lost(picture, memory)
+        colours = Colours.of(picture.image, carried.crop)
+        looks = likeness(colours, memory, carried, settings.recent_share)
+        found = recut(prompt, memory, carried, colours, looks, settings)
+        unlike = not found.inside.any() or float(looks.anywhere[found.inside].mean()) < 0
+        if unlike or found.fullness < settings.lost_area:
+            return _lost(picture, memory)
+        memory = self._learn(picture, memory, carried, colours, found)
+        signed = np.clip(memory.last.signed, -_LOGIT_LIMIT, _LOGIT_LIMIT)
+        logits = carried.crop.paste(signed, picture.size, -_LOGIT_LIMIT)
+        memory = replace(memory, point_ids=prompt.point_ids.copy())
+        return MaskPrediction(logits, found.score, memory.arrays())
+
+    def _expect(
+        self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory
+    ) -> Carried | None:
+        settings = self.settings
+        if not memory.lost:
+            return carry(picture, memory, settings.most_pixels, settings.mismatch)
+        pose = find_again(
+            picture,
+            memory,
+            prompt.points[prompt.labels == 1],
+            recent=settings.recent_share,
+            least=settings.found_likeness,
+        )
+        return None if pose is None else carry_back(picture, memory, pose, settings.most_pixels)
+
+    def _learn(
+        self,
+        picture: Picture,
+        memory: ObjectMemory,
+        carried: Carried,
+        colours: Colours,
+        found: Recut,
+    ) -> ObjectMemory:
+        """Remember the new frame."""
+        settings, crop = self.settings, carried.crop
+        on: Map = found.inside.astype(np.float32)
+        seen = Pose.of(found.inside, carried.grid, crop.scale)
+        complete = found.fullness > _COMPLETE
+        pose = carried.pose.towards(seen, settings.pose_rate if complete else settings.hidden_rate)
+        shape = Shape(crop, signed_over(crop, found.inside), pose)
+        fresh = ColourModel.learn(colours.fine, on, 1 - on)
+        parts = learn_parts(colours, crop, on, pose)
+        return replace(
+            memory,
+            grey=picture.grey,
+            pose=pose,
+            last=shape,
+            full=shape if found.fullness > settings.whole else memory.full,
+            recent=memory.recent.blend(fresh, settings.recent_rate),
+            near=learn_near(colours, crop, on),
+            parts=memory.parts.blend(parts, settings.parts_rate),
+            lost=0,
+        )
+
+
+def _lost(picture: Picture, memory: ObjectMemory) -> MaskPrediction:
+    """Remember that the object was not seen; its looks stay as they were."""
+    pose = memory.pose.drifted()
+    return _nothing(picture, replace(memory, grey=picture.grey, pose=pose, lost=memory.lost + 1))
 
 
 def _nothing(picture: Picture, memory: ObjectMemory | None) -> MaskPrediction:
-    kept = memory.arrays() if memory else None
-    return MaskPrediction(np.full(picture.size[::-1], -_LOGIT_LIMIT, np.float32), 0.0, kept)
-
-
-def bounds(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return x0, y0, x1, y1 of the true pixels, corners included."""
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    return np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)
+    logits = np.full(picture.size[::-1], -_LOGIT_LIMIT, np.float32)
+    return MaskPrediction(logits, 0.0, None if memory is None else memory.arrays())

@@ -12,6 +12,39 @@ from rvsam_video.segmenters.colour_models import ColourModel
 from rvsam_video.segmenters.crop import Crop, Map
 from rvsam_video.segmenters.dense_motion import Grey
 from rvsam_video.segmenters.local_colours import LocalColours
+from rvsam_video.segmenters.object_pose import Pose
+
+FAR = -50.0
+"""Signed distance taken for places beyond a shape's crop: off the object, and far from it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """An object's outline in one frame.
+
+    Attributes:
+        crop: the crop that the object was cut in.
+        signed: (height, width) float32 over the crop, pixels of the picture to the object's
+            boundary, above 0 inside.
+        pose: where the object was then.
+    """
+
+    crop: Crop
+    signed: Map
+    pose: Pose
+
+    @property
+    def fullness(self) -> float:
+        """Share of the object that is seen."""
+        area = float((self.signed > 0).sum()) / self.crop.scale**2
+        return area / self.pose.size**2
+
+    def at(self, pose: Pose, grid: tuple[Map, Map]) -> Map:
+        """Return the signed distance at places x, y of a picture in which the object is so."""
+        factor = self.pose.size / pose.size
+        x = (grid[0] - np.float32(pose.x)) * np.float32(factor) + np.float32(self.pose.x)
+        y = (grid[1] - np.float32(pose.y)) * np.float32(factor) + np.float32(self.pose.y)
+        return self.crop.sample(self.signed, x, y, FAR) / np.float32(factor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,51 +53,77 @@ class ObjectMemory:
 
     Attributes:
         grey: (h, w) uint8, the frame's reduced brightness, to measure motion from.
-        crop: the crop that the object was cut in.
-        signed: (height, width) float32 over the crop, pixels of the picture to the object's
-            boundary, above 0 inside.
+        pose: where the object is taken to be.
+        last: its outline when it was last seen.
+        full: its outline when all of it was last seen.
         anchor: colours in the frame of the user's prompt.
         recent: colours lately.
-        local: colours by place in this frame.
-        area: pixels of the object when it was last seen.
+        near: colours by place in the picture, in the last frame.
+        parts: colours by place on the object, over many frames.
+        typical: how well the object matched its own colours when it was prompted.
+        lost: frames since it was last seen; 0 if seen.
+        point_ids: (N,) int64, the points of the last frame, by which new ones are known.
     """
 
     grey: Grey
-    crop: Crop
-    signed: Map
+    pose: Pose
+    last: Shape
+    full: Shape
     anchor: ColourModel
     recent: ColourModel
-    local: LocalColours
-    area: float
+    near: LocalColours
+    parts: LocalColours
+    typical: float
+    lost: int
+    point_ids: NDArray[np.int64]
 
     def arrays(self) -> Memory:
         """Return the memory as plain arrays."""
         return {
             "grey": self.grey,
-            "crop": self.crop.array(),
-            "signed": self.signed,
-            "anchor_on": self.anchor.on,
-            "anchor_off": self.anchor.off,
-            "recent_on": self.recent.on,
-            "recent_off": self.recent.off,
-            "local_evidence": self.local.evidence,
-            "local_place": self.local.place,
-            "area": np.array(self.area),
+            "pose": self.pose.array(),
+            **_shape_arrays("last", self.last),
+            **_shape_arrays("full", self.full),
+            "anchor": np.stack([self.anchor.on, self.anchor.off]),
+            "recent": np.stack([self.recent.on, self.recent.off]),
+            "near": self.near.counts,
+            "parts": self.parts.counts,
+            "typical": np.array(self.typical),
+            "lost": np.array(self.lost),
+            "point_ids": self.point_ids,
         }
 
     @classmethod
     def from_arrays(cls, arrays: Memory) -> ObjectMemory:
         """Rebuild a memory from what `arrays` returned."""
-
-        def floats(name: str) -> NDArray[np.float32]:
-            return np.asarray(arrays[name], np.float32)
-
         return cls(
             grey=np.asarray(arrays["grey"], np.uint8),
-            crop=Crop(*(int(side) for side in arrays["crop"])),
-            signed=floats("signed"),
-            anchor=ColourModel(floats("anchor_on"), floats("anchor_off")),
-            recent=ColourModel(floats("recent_on"), floats("recent_off")),
-            local=LocalColours(floats("local_evidence"), floats("local_place")),
-            area=float(arrays["area"]),
+            pose=_pose(arrays["pose"]),
+            last=_shape("last", arrays),
+            full=_shape("full", arrays),
+            anchor=ColourModel(*np.asarray(arrays["anchor"], np.float32)),
+            recent=ColourModel(*np.asarray(arrays["recent"], np.float32)),
+            near=LocalColours(np.asarray(arrays["near"], np.float32)),
+            parts=LocalColours(np.asarray(arrays["parts"], np.float32)),
+            typical=float(arrays["typical"]),
+            lost=int(arrays["lost"]),
+            point_ids=np.asarray(arrays["point_ids"], np.int64),
         )
+
+
+def _shape_arrays(name: str, shape: Shape) -> dict[str, NDArray[np.generic]]:
+    return {
+        f"{name}_crop": shape.crop.array(),
+        f"{name}_signed": shape.signed,
+        f"{name}_pose": shape.pose.array(),
+    }
+
+
+def _shape(name: str, arrays: Memory) -> Shape:
+    crop = Crop(*(int(side) for side in arrays[f"{name}_crop"]))
+    signed = np.asarray(arrays[f"{name}_signed"], np.float32)
+    return Shape(crop, signed, _pose(arrays[f"{name}_pose"]))
+
+
+def _pose(values: NDArray[np.generic]) -> Pose:
+    return Pose(*(float(value) for value in values))

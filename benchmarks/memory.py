@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=2)
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
-    clip = SyntheticClip(frames=200, width=width, height=height)
+    clip = SyntheticClip(frames=200, size=(width, height))
     images = itertools.cycle([frame.image for frame in clip])
     prompts = [prompt for prompt in clip.prompts() if prompt.object_id <= options.objects]
     session = rv.VideoSegmenter().session(prompts)

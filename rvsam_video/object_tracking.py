@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from rvsam_video.frame import Frame
 from rvsam_video.merging import full_size_logits, merge
 from rvsam_video.point_book import PointBook
-from rvsam_video.prompting import object_prompts
+from rvsam_video.prompting import OTHER_OBJECT, object_prompts
 from rvsam_video.prompts import Prompt
 from rvsam_video.query_points import object_rng, query_points_of_mask, select_points
 from rvsam_video.results import FrameResult, ObjectResult, PointTable
@@ -91,8 +92,15 @@ class ObjectTracking:
         self._embedded: tuple[int, Embedding] | None = None
         self._table: PointTable | None = None
 
-    def apply(self, prompt: Prompt, frame: Frame) -> MaskPrediction | None:
+    def apply(
+        self, prompt: Prompt, frame: Frame, together: Sequence[Prompt] = ()
+    ) -> MaskPrediction | None:
         """Take a prompt into account in the frame pushed last.
+
+        Args:
+            prompt: names its object.
+            frame: the frame pushed last.
+            together: all prompts of this frame; what is clicked as another object is not this one.
 
         Returns:
             the prediction it gave at once; None for a correction of a frame whose result is
@@ -100,7 +108,7 @@ class ObjectTracking:
         """
         known = self.objects.get(prompt.object_id)
         if known is None or prompt.box is not None or prompt.mask is not None:
-            return self._start_object(prompt, frame)
+            return self._start_object(prompt, frame, self._elsewhere(prompt, frame, together))
         return self._correct_object(known, prompt, frame)
 
     def snapshot(self) -> Arrays:
@@ -203,12 +211,31 @@ class ObjectTracking:
             keep = int(settings.keep_points * settings.positive_points)
             self.forget(self.book.surplus(item.object_id, keep))
 
-    def _start_object(self, prompt: Prompt, frame: Frame) -> MaskPrediction:
+    def _elsewhere(
+        self, prompt: Prompt, frame: Frame, together: Sequence[Prompt]
+    ) -> NDArray[np.float32]:
+        """Return (M, 2) places that belong to other objects in this frame."""
+        if not self.settings.other_objects_as_negatives:
+            return np.zeros((0, 2), np.float32)
+        others = [item for item in together if item.object_id != prompt.object_id]
+        places = [item.points[item.labels == 1] for item in others]
+        table = self._table
+        if table is not None and frame.index == self.last_finished:
+            other = table.visible & (table.labels == 1) & (table.object_ids != prompt.object_id)
+            places.append(table.xy[other])
+        return np.concatenate([np.zeros((0, 2), np.float32), *places])
+
+    def _start_object(
+        self, prompt: Prompt, frame: Frame, elsewhere: NDArray[np.float32]
+    ) -> MaskPrediction:
+        own, other = len(prompt.points), len(elsewhere)
         request = ObjectPrompt(
             object_id=prompt.object_id,
-            points=prompt.points,
-            labels=prompt.labels,
-            point_ids=self.book.next_id + np.arange(len(prompt.points)),
+            points=np.concatenate([prompt.points, elsewhere]),
+            labels=np.concatenate([prompt.labels, np.zeros(other, np.int8)]),
+            point_ids=np.concatenate(
+                [self.book.next_id + np.arange(own), np.full(other, OTHER_OBJECT, np.int64)]
+            ),
             box=prompt.box,
             mask=prompt.mask,
         )

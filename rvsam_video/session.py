@@ -92,7 +92,7 @@ class Session:
         due = [prompt for prompt in self._pending if prompt.frame <= frame.index]
         self._pending = [prompt for prompt in self._pending if prompt.frame > frame.index]
         for prompt in due:
-            tracking.apply(prompt, frame)
+            tracking.apply(prompt, frame, due)
         return self._finish(tracking, tracking.state.push(frame), refill=True)
 
     def flush(self) -> list[FrameResult]:

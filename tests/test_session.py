@@ -160,6 +160,20 @@ def test_other_objects_are_negatives(fakes, make_frames):
     assert first.point_ids[1] == -1
 
 
+def test_what_is_clicked_as_another_object_is_not_this_one(fakes, make_frames):
+    segmenter = fakes.DiscSegmenter()
+    prompts = [click(20, 24), click(40, 24, object_id=2)]
+    live = Session(fakes.DriftTracker(), segmenter, CLICKS_ONLY, prompts)
+    live.push(make_frames(1)[0])
+    (first,), (second,) = segmenter.batches[:2]
+    assert (first.points.tolist(), first.labels.tolist()) == ([[20, 24], [40, 24]], [1, 0])
+    assert second.points.tolist() == [[40, 24], [20, 24]]
+    live.add(3, points=[[30, 40]])
+    (third,) = segmenter.batches[-1]
+    assert third.points.tolist() == [[30, 40], [20, 24], [40, 24]]
+    assert third.labels.tolist() == [1, 0, 0]
+
+
 def test_a_frame_is_embedded_once_for_all_objects_and_not_without(fakes, make_frames):
     segmenter = fakes.DiscSegmenter()
     prompts = [click(20, 24, frame=2), click(40, 24, object_id=2, frame=2)]

@@ -227,11 +227,13 @@ class LucasKanadeState:
         settings, points = self._settings, self._points
         radius = settings.search_radius + settings.search_growth * int(points.unseen[row] - 1)
         radius = min(radius, settings.search_limit)
+        # A point that went on beyond the edge can only come back across it.
+        centre = np.clip(points.xy[row], 0, np.array(self._size, np.float32) - 1)
         best: tuple[NDArray[np.float32], float] | None = None
         for patch in (points.anchor[row], points.recent[row]):
             if patch.std(axis=(0, 1)).max() < settings.found_contrast:
                 continue
-            found = find_patch(now, patch, points.xy[row], radius)
+            found = find_patch(now, patch, centre, radius)
             if found and found[1] >= max(settings.found_correlation, best[1] if best else 0):
                 best = found
         return best if best and self._inside(best[0][None])[0] else None

@@ -81,9 +81,12 @@ def carry(
     moved = memory.last.crop.sample(memory.last.signed, x + motion.back_x, y + motion.back_y, FAR)
     inside = moved > 0
     pose = _moved_pose(memory.pose, motion, inside & (motion.mismatch < _SURE_MISMATCH))
-    box = pose.box(1.0)
+    # What is hidden now may come into sight again anywhere within the full shape.
+    box = memory.full.box_at(pose)
     if inside.any():
-        box = bounds(inside) / np.tile([whole.width, whole.height], 2) * np.tile(picture.size, 2)
+        unit = np.array(picture.size) / (whole.width, whole.height)
+        seen = bounds(inside) * np.tile(unit, 2)
+        box = np.concatenate([np.minimum(box[:2], seen[:2]), np.maximum(box[2:], seen[2:])])
     crop = crop_around(picture, box, pose.size, most_pixels)
     grid = crop.grid()
     back = motion.back(*grid)

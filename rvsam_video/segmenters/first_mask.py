@@ -33,6 +33,13 @@ _SIZE_WEIGHT = 0.08
 """What it costs a mask to be e (2.7) times as large or small as usual, of at most 1 for its
 colours. With less, specks win: nothing stands out like a freckle from the skin around it."""
 
+_SWALLOWED_WEIGHT = 1.0
+"""What it costs a mask to close around the clicks beside the object: as much as its colours can
+win, since a person has said that this is not it."""
+
+_AROUND_CLICK = 6.0
+"""Pixels of the grid around a click beside the object in which a mask counts as closing in."""
+
 _BOX_MARGIN = 0.4
 """Surroundings of a box that are looked at, in its longer sides."""
 
@@ -65,10 +72,12 @@ def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[
     colours = palette_map(crop.take(image), distance_to(shape, on) < _NEAR * min(shape))
     grown = [grow(colours, guess) for guess in clicked_guesses(shape, on, off)]
     masks = [fill_holes(clicked_parts(mask, on), off) for mask in grown]
+    denied = distance_to(shape, off) < np.minimum(_AROUND_CLICK, distance_to(shape, on))
 
     def merit(mask: Mask) -> float:
         oddity = float(np.log(mask.mean() / _USUAL_SHARE))
-        return difference_from_ring(colours, mask) - _SIZE_WEIGHT * oddity**2
+        against = _SIZE_WEIGHT * oddity**2 + _SWALLOWED_WEIGHT * _share(mask, denied)
+        return difference_from_ring(colours, mask) - against
 
     anywhere = np.ones(image.shape[:2], np.bool_)
     return _finish(image, crop, masks, merit, anywhere, points, labels, _CLICK_SLACK)
@@ -93,16 +102,24 @@ def mask_from_box(
     guesses = boxed_guesses((crop.height, crop.width), corners, on, off)
     colours = palette_map(crop.take(image), guesses[-1].reach < 1)
     masks = [fill_holes(large_parts(grow(colours, guess)), off) for guess in guesses]
+    shape = (crop.height, crop.width)
+    denied = distance_to(shape, off) < np.minimum(_AROUND_CLICK, distance_to(shape, on))
 
     def merit(mask: Mask) -> float:
         _, _, *extent = cv2.boundingRect(mask.astype(np.uint8))
         filled = np.minimum(1, extent / (corners[1] - corners[0] + 1)).prod()
-        return difference_from_ring(colours, mask) + float(filled)
+        against = _SWALLOWED_WEIGHT * _share(mask, denied)
+        return difference_from_ring(colours, mask) + float(filled) - against
 
     (x0, y0), (x1, y1) = np.floor(box[:2]).astype(int), np.ceil(box[2:]).astype(int)
     inside = np.zeros(image.shape[:2], np.bool_)
     inside[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1] = True
     return _finish(image, crop, masks, merit, inside, points, labels, _BOX_SLACK)
+
+
+def _share(mask: Mask, region: Mask) -> float:
+    """Share of a region that a mask covers; 0 of an empty one."""
+    return float(mask[region].mean()) if region.any() else 0.0
 
 
 def _finish(

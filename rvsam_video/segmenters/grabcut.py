@@ -53,7 +53,7 @@ _COMPLETE = 0.95
 quickly."""
 
 _GIVEN_SCORE, _BOX_SCORE, _CLICK_SCORE = 1.0, 0.8, 0.7
-"""Scores of first masks: the user's own is true; the others are what was seen on real videos."""
+"""Scores of first masks: the user's own is true; a box leaves less open than a click."""
 
 
 class GrabCut:

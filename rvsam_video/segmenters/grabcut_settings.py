@@ -11,7 +11,7 @@ class GrabCutSettings:
 
     Attributes:
         flow_side: longest side of the picture that motion is measured in. Half of the usual
-            854 pixels; a third costs accuracy, the whole four times the time.
+            854 pixels; the whole costs about four times the time, 320 some accuracy.
         most_pixels: most pixels of the grid that an object is cut in. More, up to 65 000, gave
             no better masks.
         rounds: iterations of the cut, which starts near its end.
@@ -38,11 +38,12 @@ class GrabCutSettings:
         parts_rate: share of a new frame in the colours by place on the object: about 20 frames.
         whole: the object counts as seen in whole from this share of its area on.
         pose_rate: how fast its pose follows the mask when nearly all of it is seen.
-        hidden_rate: the same else: slowly, since what hides it is not its end.
+        hidden_rate: the same else: over 100 frames, longer than most things stay hidden. The
+            middle of what is seen is not the middle of the object.
         hidden_prior: what is left of the expectation against parts that were hidden.
         lost_area: below this share of its area the object counts as lost.
-        found_likeness: likeness needed to find it again, of that when it was prompted. Below
-            0.5, other things were taken for it.
+        found_likeness: likeness needed to find it again, of that when it was prompted. Above a
+            half, since a wrong find is learnt and a late one only costs frames.
         found_prior: weight of its old shape where it was found again.
     """
 
@@ -68,7 +69,7 @@ class GrabCutSettings:
     parts_rate: float = 0.05
     whole: float = 0.8
     pose_rate: float = 0.2
-    hidden_rate: float = 0.03
+    hidden_rate: float = 0.01
     hidden_prior: float = 0.25
     lost_area: float = 0.15
     found_likeness: float = 0.6

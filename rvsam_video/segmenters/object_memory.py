@@ -39,6 +39,17 @@ class Shape:
         area = float((self.signed > 0).sum()) / self.crop.scale**2
         return area / self.pose.size**2
 
+    def box_at(self, pose: Pose) -> NDArray[np.float64]:
+        """Return (4,) x0, y0, x1, y1 around the outline when the object is so."""
+        x, y = self.crop.grid()
+        inside = self.signed > 0
+        if not inside.any():
+            return pose.box(0.5)
+        corners = [x[inside].min(), y[inside].min(), x[inside].max(), y[inside].max()]
+        offsets = np.array(corners, np.float64) - np.tile([self.pose.x, self.pose.y], 2)
+        box = np.tile([pose.x, pose.y], 2) + offsets * (pose.size / self.pose.size)
+        return np.asarray(box, np.float64)
+
     def at(self, pose: Pose, grid: tuple[Map, Map]) -> Map:
         """Return the signed distance at places x, y of a picture in which the object is so."""
         factor = self.pose.size / pose.size

@@ -4,47 +4,42 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING
 
 import click
 
+from rvsam_video.io.closing import ClosesItself
+
 if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn, TaskID
+    from rich.progress import ProgressColumn, TaskID
 
 JSON_INTERVAL = 1.0
 """Seconds between two progress lines for machines."""
 
 
-class Reporter(Protocol):
-    """Shows a run."""
+class Reporter(ClosesItself, ABC):
+    """Shows a run; leaving its `with` statement puts everything away."""
 
-    def __enter__(self) -> Self:
-        """Prepare."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Put everything away."""
-
+    @abstractmethod
     def say(self, text: str) -> None:
         """Show one sentence."""
 
+    @abstractmethod
     def start(self, total: int | None, done: int) -> None:
         """Begin, with `done` of `total` frames already there (total None: unknown)."""
 
+    @abstractmethod
     def step(self, done: int) -> None:
         """Show that `done` frames are there."""
 
+    @abstractmethod
     def end(self, summary: Mapping[str, object], lines: list[str]) -> None:
         """Show how it ended: values for machines, lines for people."""
 
 
-class JsonReporter:
+class JsonReporter(Reporter):
     """One JSON object per line on standard output: start, progress, message and done."""
 
     def __init__(self) -> None:
@@ -53,16 +48,7 @@ class JsonReporter:
         self._began = time.monotonic()
         self._shown = -JSON_INTERVAL
 
-    def __enter__(self) -> Self:
-        """Nothing to prepare."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Nothing to put away."""
 
     def say(self, text: str) -> None:
@@ -92,15 +78,10 @@ class JsonReporter:
         click.echo(json.dumps(event))
 
 
-class BarReporter:
+class BarReporter(Reporter):
     """A bar with frames per second and time left on standard error; sentences around it."""
 
     def __init__(self) -> None:
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        """Prepare the bar; it appears with `start`."""
         from rich.console import Console
         from rich.progress import Progress
 
@@ -108,38 +89,29 @@ class BarReporter:
         # Into a file or pipe a bar would be noise; sentences still go there.
         hidden = not console.is_terminal
         self._bar = Progress(*_columns(), console=console, transient=True, disable=hidden)
-        return self
+        self._task: TaskID | None = None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
+        self._bar.stop()
 
     def say(self, text: str) -> None:
         """Print one sentence above the bar."""
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def start(self, total: int | None, done: int) -> None:
         """Show the bar."""
-        if self._bar is not None:
-            self._task = self._bar.add_task("tracking", total=total, completed=done)
-            self._bar.start()
+        self._task = self._bar.add_task("tracking", total=total, completed=done)
+        self._bar.start()
 
     def step(self, done: int) -> None:
         """Move the bar."""
-        if self._bar is not None and self._task is not None:
+        if self._task is not None:
             self._bar.update(self._task, completed=done)
 
     def end(self, summary: Mapping[str, object], lines: list[str]) -> None:  # noqa: ARG002
         """Print the closing lines on standard output."""
-        if self._bar is not None:
-            self._bar.stop()
+        self._bar.stop()
         for line in lines:
             click.echo(line)
 

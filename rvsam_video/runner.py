@@ -165,13 +165,14 @@ def run(
         SourceError: if the source cannot be read.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
-    network = create_segmenter(
-        options.segmenter, options.checkpoint, options.device, options.backend
-    )
-    weights = weights_of(options.segmenter, options.checkpoint)
-    segmenter = VideoSegmenter(options.tracker, network, options.settings)
     listener = listener or Silent()
     with _open(options, 0) as source:
+        # After the source: a wrong path should not cost the loading of a network.
+        network = create_segmenter(
+            options.segmenter, options.checkpoint, options.device, options.backend
+        )
+        weights = weights_of(options.segmenter, options.checkpoint)
+        segmenter = VideoSegmenter(options.tracker, network, options.settings)
         writer = BackgroundWriter(create_sinks(options.save, options.out, _context(source)))
         session = segmenter.session(options.prompts)
         session.check_prompts(source.size)

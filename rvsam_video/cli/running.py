@@ -49,10 +49,14 @@ def choose_segmenter(name: str, checkpoint: Path | None) -> str:
     """Replace `auto` by what can run without a download; the opening line says which."""
     if name != AUTO:
         return name
+    there = _in_cache(BEST_SEGMENTER)
+    return BEST_SEGMENTER if there or checkpoint is not None else WITHOUT_WEIGHTS
+
+
+def _in_cache(name: str) -> bool:
     from rvsam_video.checkpoints import cached_file, find_checkpoint
 
-    there = cached_file(find_checkpoint(BEST_SEGMENTER)).is_file()
-    return BEST_SEGMENTER if there or checkpoint is not None else WITHOUT_WEIGHTS
+    return cached_file(find_checkpoint(name)).is_file()
 
 
 def run_and_report(options: RunOptions, *, as_json: bool) -> int:
@@ -65,7 +69,7 @@ def run_and_report(options: RunOptions, *, as_json: bool) -> int:
 
     if options.segmenter in SAM_VARIANTS:
         keep_freed_memory()  # before the first thread: later ones would not profit
-        if options.checkpoint is None:
+        if options.checkpoint is None and not _in_cache(options.segmenter):
             with download_progress(options.segmenter, shown=not as_json) as progress:
                 checkpoint_path(options.segmenter, progress=progress)
     reporter = reporter_for(as_json=as_json)

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from rvsam_video.io.layout import PARTS_FOLDER, RLE_FILE
 from rvsam_video.io.sinks import Mark, SinkContext
 from rvsam_video.io.writing import AppendFile, replacing, writing
+from rvsam_video.mask_rle import encode_mask
 from rvsam_video.results import FrameResult, ObjectResult
 
 _CATEGORY = 1
@@ -25,7 +25,7 @@ _FRAMES_IN_MEMORY = 200
 """Frames of each object that are collected at a time when the file is built: bounds the memory."""
 
 
-def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+def coco_code(mask: NDArray[np.bool_]) -> dict[str, Any]:
     """Return the compressed COCO run-length code of a mask, fit for JSON.
 
     Args:
@@ -34,8 +34,7 @@ def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
     Returns:
         `size` as [H, W] and `counts` as text.
     """
-    code = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": [int(side) for side in code["size"]], "counts": code["counts"].decode("ascii")}
+    return {"size": list(mask.shape), "counts": encode_mask(mask)}
 
 
 class RleSink:
@@ -137,7 +136,7 @@ class RleSink:
 
 
 def _segment(item: ObjectResult) -> dict[str, Any]:
-    code = encode_mask(item.mask) if item.visible else None
+    code = coco_code(item.mask) if item.visible else None
     return {"score": float(item.score), "rle": code}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvsam_video.checkpoints import (
+    cached_file,
     checkpoint_path,
     file_sha256,
     find_checkpoint,
@@ -128,7 +129,8 @@ def describe_weights(variant: SamVariant, checkpoint: str | Path | None = None) 
         WeightsError: if the file is not there.
     """
     entry = find_checkpoint(variant.name)
-    path = checkpoint_path(variant.name) if checkpoint is None else Path(checkpoint)
+    # Loading has just verified the published file; one more look at its bytes gives the hash.
+    path = cached_file(entry) if checkpoint is None else Path(checkpoint)
     facts = {"file": str(path), "sha256": file_sha256(path)}
     published = {"licence": entry.licence, "citation": entry.citation, "url": entry.url}
     return facts | (published if checkpoint is None else {})

@@ -20,7 +20,7 @@ from pycocotools import mask as coco_mask
 
 from rvsam_video.errors import OutputError, UsageError
 from rvsam_video.io.colours import davis_palette, drawing_colour
-from rvsam_video.io.rle_sink import encode_mask
+from rvsam_video.io.rle_sink import coco_code
 from rvsam_video.io.sinks import SINK_NAMES, Mark, SinkContext, SinkWriter, create_sinks
 from rvsam_video.results import FrameResult
 
@@ -124,7 +124,7 @@ def test_masks_take_the_names_of_the_source_pictures(
 
 @given(arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40))))
 def test_run_length_codes_decode_to_the_mask(mask: np.ndarray) -> None:
-    code = json.loads(json.dumps(encode_mask(mask)))
+    code = json.loads(json.dumps(coco_code(mask)))
     assert code["size"] == list(mask.shape)
     np.testing.assert_array_equal(coco_mask.decode(code), mask)
 

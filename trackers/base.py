@@ -23,11 +23,14 @@ class QueryPoints:
         ids: (N,) int64, chosen by the caller, unique within one `TrackerState`.
         frames: (N,) int64, index of the frame in which `xy` holds.
         xy: (N, 2) float32, x then y in pixels of the frame; pixel centres are whole numbers.
+        group: points of one group may influence each other in trackers that follow points
+            together (SAM-PT tracks groups of five objects); others ignore it.
     """
 
     ids: NDArray[np.int64]
     frames: NDArray[np.int64]
     xy: NDArray[np.float32]
+    group: int = 0
 
     def __post_init__(self) -> None:
         """Check that the three arrays fit together.

@@ -1,13 +1,13 @@
-"""Published weights: what there is, and how they get onto this machine whole and unchanged."""
+"""Getting published weights onto this machine, whole and unchanged."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 from rvsam_video.downloading import Progress, Retries, discard, download
-from rvsam_video.errors import UsageError, WeightsError
+from rvsam_video.errors import WeightsError
+from rvsam_video.published_weights import CHECKPOINTS, Checkpoint, find_checkpoint
 from rvsam_video.state_dict import check_stored_sums, load_state_dict
 from rvsam_video.weights_cache import (
     cache_folder,
@@ -24,6 +24,7 @@ __all__ = [
     "Checkpoint",
     "cached_file",
     "checkpoint_path",
+    "describe_weights",
     "fetch",
     "file_sha256",
     "find_checkpoint",
@@ -34,98 +35,10 @@ __all__ = [
 _LOGGER = logging.getLogger(__name__)
 
 _WITHOUT_NETWORK = (
-    "fetch {url} on a machine with network and pass the file with --checkpoint PATH, or go without "
+    "fetch {url} on a machine with network and pass the file with {option} PATH, or go without "
     "weights: --tracker lucas-kanade --segmenter grabcut"
 )
-
-_SAM_URL = "https://dl.fbaipublicfiles.com/segment_anything"
-_SAM_CITATION = "Kirillov et al., Segment Anything, ICCV 2023, arXiv:2304.02643"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """Weights that someone published.
-
-    Attributes:
-        name: what users call it; the name of the segmenter or tracker that it is for.
-        url: where its authors keep it.
-        file_name: its name in the cache.
-        licence: SPDX identifier of the licence of the weights.
-        citation: whom to cite.
-        size: bytes, or None where not known for certain.
-        sha256: of the whole file, in hexadecimal, or None where nobody published it; then the hash
-            of the first download is kept and later files are held against it.
-    """
-
-    name: str
-    url: str
-    file_name: str
-    licence: str
-    citation: str
-    size: int | None = None
-    sha256: str | None = None
-
-
-_PUBLISHED = (
-    Checkpoint(
-        name="repvit-sam",
-        url="https://github.com/THU-MIG/RepViT/releases/download/v1.0/repvit_sam.pt",
-        file_name="repvit_sam.pt",
-        licence="Apache-2.0",
-        citation="Wang et al., RepViT-SAM: Towards Real-Time Segmenting Anything, arXiv:2312.05760",
-    ),
-    Checkpoint(
-        name="mobile-sam",
-        url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
-        file_name="mobile_sam.pt",
-        licence="Apache-2.0",
-        citation="Zhang et al., Faster Segment Anything, arXiv:2306.14289",
-        size=40_728_226,
-        sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
-    ),
-    Checkpoint(
-        name="sam-vit-b",
-        url=f"{_SAM_URL}/sam_vit_b_01ec64.pth",
-        file_name="sam_vit_b_01ec64.pth",
-        licence="Apache-2.0",
-        citation=_SAM_CITATION,
-        size=375_042_383,
-        sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-    ),
-    Checkpoint(
-        name="sam-vit-l",
-        url=f"{_SAM_URL}/sam_vit_l_0b3195.pth",
-        file_name="sam_vit_l_0b3195.pth",
-        licence="Apache-2.0",
-        citation=_SAM_CITATION,
-        size=1_249_524_607,
-        sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-    ),
-    Checkpoint(
-        name="sam-vit-h",
-        url=f"{_SAM_URL}/sam_vit_h_4b8939.pth",
-        file_name="sam_vit_h_4b8939.pth",
-        licence="Apache-2.0",
-        citation=_SAM_CITATION,
-        size=2_564_550_879,
-        sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-    ),
-)
-
-CHECKPOINTS: dict[str, Checkpoint] = {entry.name: entry for entry in _PUBLISHED}
-"""All weights that can be fetched, by name."""
-
-
-def find_checkpoint(name: str) -> Checkpoint:
-    """Return the entry of this name.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    if name not in CHECKPOINTS:
-        msg = f"there are no weights named {name!r}; choose one of: {', '.join(CHECKPOINTS)}"
-        raise UsageError(msg)
-    return CHECKPOINTS[name]
+_REPLACE = "it was changed or damaged; remove it and run `rvsam-video weights fetch {name}`"
 
 
 def cached_file(checkpoint: Checkpoint, cache: str | Path | None = None) -> Path:
@@ -175,7 +88,7 @@ def fetch(
     if not target.is_file():
         if is_offline(offline):
             msg = f"the weights {checkpoint.name} are not in the cache ({target}) and --offline "
-            msg += f"forbids downloading them: {_WITHOUT_NETWORK.format(url=checkpoint.url)}"
+            msg += f"forbids downloading them: {_without_network(checkpoint)}"
             raise WeightsError(msg)
         with writing_cache(target.parent), only_writer(target):
             if not target.is_file():
@@ -187,7 +100,8 @@ def fetch(
 def verify(checkpoint: Checkpoint, path: Path) -> str:
     """Hold a file against the published hash, or against the one it had when first seen.
 
-    A file without either is seen for the first time: it must be readable, and is noted.
+    A file without either is seen for the first time: it must be readable, have the published MD5
+    if there is one, and is noted.
 
     Returns:
         The file's sha256.
@@ -201,13 +115,17 @@ def verify(checkpoint: Checkpoint, path: Path) -> str:
     found, pinned = file_sha256(path), read_pin(path)
     expected = checkpoint.sha256 or pinned
     if expected is None:
+        if checkpoint.md5 is not None and (md5 := _file_hash(path, "md5")) != checkpoint.md5:
+            msg = f"{path} has MD5 {md5}, not the one published ({checkpoint.md5}): "
+            msg += _REPLACE.format(name=checkpoint.name)
+            raise WeightsError(msg)
         _check_readable(path)
         _pin(path, found, checkpoint)
     elif found != expected:
         where = "published" if checkpoint.sha256 else f"noted in {pin_file(path)}"
         msg = (
-            f"{path} has sha256 {found}, not the one {where} ({expected}): it was changed or "
-            f"damaged; remove it and run `rvsam-video weights fetch {checkpoint.name}`"
+            f"{path} has sha256 {found}, not the one {where} ({expected}): "
+            f"{_REPLACE.format(name=checkpoint.name)}"
         )
         raise WeightsError(msg)
     return found
@@ -219,13 +137,47 @@ def file_sha256(path: str | Path) -> str:
     Raises:
         WeightsError: if it cannot be read.
     """
+    return _file_hash(path, "sha256")
+
+
+def _file_hash(path: str | Path, algorithm: str) -> str:
     import pooch
 
     try:
-        return str(pooch.file_hash(str(path), alg="sha256"))
+        return str(pooch.file_hash(str(path), alg=algorithm))
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror or error}"
         raise WeightsError(msg) from error
+
+
+def describe_weights(name: str, path: str | Path | None = None) -> dict[str, str]:
+    """Return what `run.json` keeps of weights: file, sha256, licence and whom to cite.
+
+    Args:
+        name: a key of `CHECKPOINTS`.
+        path: the file that was loaded; None for the published one in the cache. Of a file that is
+            not the published one neither licence nor authors are known.
+
+    Raises:
+        WeightsError: if the file is not there.
+    """
+    entry = find_checkpoint(name)
+    # Loading has just verified the published file; one more look at its bytes gives the hash.
+    file = cached_file(entry) if path is None else Path(path)
+    facts = {"file": str(file), "sha256": file_sha256(file)}
+    if path is None or _is_published(entry, file, facts["sha256"]):
+        facts |= {"licence": entry.licence, "citation": entry.citation, "url": entry.url}
+    return facts
+
+
+def _is_published(entry: Checkpoint, path: Path, sha256: str) -> bool:
+    if entry.sha256 is not None:
+        return sha256 == entry.sha256
+    return entry.md5 is not None and _file_hash(path, "md5") == entry.md5
+
+
+def _without_network(checkpoint: Checkpoint) -> str:
+    return _WITHOUT_NETWORK.format(url=checkpoint.url, option=checkpoint.option)
 
 
 def _download(
@@ -237,12 +189,12 @@ def _download(
             checkpoint.url,
             part,
             size=checkpoint.size,
-            resumable=checkpoint.sha256 is not None,
+            resumable=(checkpoint.sha256 or checkpoint.md5) is not None,
             progress=progress,
             retries=retries,
         )
     except WeightsError as error:
-        msg = f"{error}; {_WITHOUT_NETWORK.format(url=checkpoint.url)}"
+        msg = f"{error}; {_without_network(checkpoint)}"
         raise WeightsError(msg) from error
     try:
         found = _admit(checkpoint, part, pinned=read_pin(target))
@@ -267,6 +219,10 @@ def _admit(checkpoint: Checkpoint, part: Path, *, pinned: str | None) -> str:
         known = "published" if checkpoint.sha256 else "of the first download"
         msg = f"{checkpoint.url} sent a file with sha256 {found}, not the one {known} ({expected})"
         msg += "; nothing was kept"
+        raise WeightsError(msg)
+    if checkpoint.md5 is not None and (md5 := _file_hash(part, "md5")) != checkpoint.md5:
+        msg = f"{checkpoint.url} sent a file with MD5 {md5}, not the one published "
+        msg += f"({checkpoint.md5}); nothing was kept"
         raise WeightsError(msg)
     try:
         _check_readable(part)

@@ -26,6 +26,7 @@ from rvsam_video.checkpoints import (
     CHECKPOINTS,
     Checkpoint,
     checkpoint_path,
+    describe_weights,
     fetch,
     file_sha256,
     find_checkpoint,
@@ -155,6 +156,13 @@ def unpinned(known) -> Checkpoint:
 
 
 @pytest.fixture
+def old(unpinned) -> Checkpoint:
+    """Weights of which only an MD5 was published."""
+    digest = hashlib.md5(WEIGHTS, usedforsecurity=False).hexdigest()
+    return replace(unpinned, name="old", file_name="old.pt", md5=digest)
+
+
+@pytest.fixture
 def get(tmp_path) -> Callable[[Checkpoint], Path]:
     return lambda entry: fetch(entry, cache=tmp_path / "cache", retries=QUICK)
 
@@ -172,13 +180,43 @@ def left_behind(cache: Path) -> list[str]:
 def test_every_entry_says_what_a_user_must_know(entry):
     assert entry.url.startswith("https://")
     assert entry.file_name == entry.url.rpartition("/")[2]
-    assert entry.licence == "Apache-2.0"
+    free = entry.part == "segmenter"
+    assert entry.licence == ("Apache-2.0" if free else "CC-BY-NC-4.0")
+    assert ("non-commercial use only" in entry.notice) is not free
     assert "arXiv" in entry.citation
     assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
+    assert entry.md5 is None or re.fullmatch("[0-9a-f]{32}", entry.md5)
+    assert not (entry.sha256 and entry.md5)
 
 
 def test_the_table_has_every_published_segmenter():
     assert set(CHECKPOINTS) >= {"repvit-sam", "mobile-sam", "sam-vit-b", "sam-vit-l", "sam-vit-h"}
+
+
+def test_the_table_has_every_published_tracker_once():
+    trackers = {name: entry for name, entry in CHECKPOINTS.items() if entry.part == "tracker"}
+    assert set(trackers) == {
+        *(f"cotracker1{variant}" for variant in ("", "-wind12", "-stride8")),
+        *("cotracker2", "cotracker2.1"),
+        *(
+            f"cotracker3-{kind}{data}"
+            for kind in ("online", "offline")
+            for data in ("", "-baseline")
+        ),
+    }
+    assert len({entry.file_name for entry in trackers.values()}) == len(trackers)
+    known = [entry.sha256 or entry.md5 for entry in trackers.values()]
+    assert len(set(known)) == len(trackers)
+    assert [name for name, entry in trackers.items() if not (entry.sha256 or entry.md5)] == [
+        "cotracker2.1"
+    ]
+
+
+def test_the_hash_of_a_folder_around_a_file_is_not_taken_for_that_of_the_file():
+    # Nix records SHA-256 of an archive of the folder; the file itself never has it.
+    of_the_folder = "59ecb29c1a9da98496a299f0604458b7ed08eaa46ae1559487aaab887a11d344"
+    assert all(entry.sha256 != of_the_folder for entry in CHECKPOINTS.values())
+    assert CHECKPOINTS["cotracker1"].sha256 is None
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -391,6 +429,46 @@ def test_a_file_put_there_by_hand_is_checked_and_noted(server, unpinned, get, tm
     path = get(unpinned)
     assert (path.parent / "unpinned.pt.json").is_file()
     assert server.requests == []
+
+
+def test_where_only_an_md5_is_published_it_must_fit_and_a_sha256_is_noted(server, old, get):
+    server.script(Answer(cut=CUT), Answer())
+    path = get(old)
+    assert server.ranges == [None, f"bytes={CUT}-"]
+    note = json.loads((path.parent / "old.pt.json").read_text())
+    assert note["sha256"] == hashlib.sha256(WEIGHTS).hexdigest()
+    path.write_bytes(saved({"other": TENSOR}))
+    with pytest.raises(WeightsError, match=r"not the one noted in .*old.pt.json"):
+        get(old)
+
+
+def test_a_download_with_another_md5_is_not_kept(server, old, get, tmp_path):
+    server.script(Answer(body=saved({"other": TENSOR})))
+    with pytest.raises(WeightsError, match=r"MD5 .* not the one published .*nothing was kept"):
+        get(old)
+    assert left_behind(tmp_path / "cache") == []
+
+
+def test_a_file_put_there_by_hand_must_have_the_published_md5(old, get, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "old.pt").write_bytes(saved({"other": TENSOR}))
+    with pytest.raises(WeightsError, match=r"MD5 .* not the one published .*weights fetch old"):
+        get(old)
+    assert left_behind(tmp_path / "cache") == ["old.pt"]
+
+
+@pytest.mark.parametrize("entry", ["known", "old"])
+def test_the_licence_of_a_file_is_known_if_it_is_the_published_one(
+    entry, request, tmp_path, monkeypatch
+):
+    entry = replace(request.getfixturevalue(entry), licence="CC-BY-NC-4.0")
+    monkeypatch.setitem(CHECKPOINTS, entry.name, entry)
+    (tmp_path / "same.pt").write_bytes(WEIGHTS)
+    (tmp_path / "own.pt").write_bytes(saved({"other": TENSOR}))
+    same, own = (describe_weights(entry.name, tmp_path / f"{name}.pt") for name in ("same", "own"))
+    assert same["licence"] == "CC-BY-NC-4.0"
+    assert same["citation"] == entry.citation
+    assert set(own) == {"file", "sha256"}
 
 
 def test_a_damaged_note_is_named(unpinned, get):

@@ -64,7 +64,7 @@ def list_weights(cache: Path | None, as_json: bool, debug: bool) -> None:  # noq
 
 @command.command("fetch")
 @click.argument("names", nargs=-1, metavar="NAME...")
-@click.option("--all", "everything", is_flag=True, help="Fetch all weights (over 4 GB).")
+@click.option("--all", "everything", is_flag=True, help="Fetch all weights (over 5 GB).")
 @click.option("--offline", is_flag=True, default=None, help="Never use the network.")
 @_common
 def fetch_weights(
@@ -88,6 +88,8 @@ def fetch_weights(
             click.echo(json.dumps({"event": "fetched", **_facts(entry, path)}))
         else:
             click.echo(f"{entry.name}  {path}")
+            if entry.notice:
+                click.echo(entry.notice, err=True)
 
 
 @command.command("verify")
@@ -147,7 +149,7 @@ def _entries(names: tuple[str, ...]) -> list[Checkpoint]:
 def _facts(entry: Checkpoint, path: Path) -> dict[str, object]:
     from dataclasses import asdict
 
-    return {**asdict(entry), "path": str(path), "present": path.is_file()}
+    return {**asdict(entry), "notice": entry.notice, "path": str(path), "present": path.is_file()}
 
 
 @contextmanager

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from rvsam_video.checkpoints import describe_weights
 from rvsam_video.errors import UsageError
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt, Segmenter
-from rvsam_video.segmenters.registry import SAM_VARIANTS, describe_weights, load_sam
+from rvsam_video.segmenters.registry import SAM_VARIANTS, load_sam
 
 __all__ = [
     "SAM_VARIANTS",
@@ -79,4 +80,4 @@ def weights_of(name: str, checkpoint: str | Path | None = None) -> dict[str, str
     Raises:
         WeightsError: if the file is not there.
     """
-    return describe_weights(SAM_VARIANTS[name], checkpoint) if name in SAM_VARIANTS else {}
+    return describe_weights(name, checkpoint) if name in SAM_VARIANTS else {}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvsam_video.checkpoints import (
-    cached_file,
     checkpoint_path,
     file_sha256,
     find_checkpoint,
@@ -116,24 +115,6 @@ def load_sam(
             sam.image_encoder, backend, name=variant.name, weights_sha256=file_sha256(path)
         )
     return SamSegmenter(variant.name, sam, device)
-
-
-def describe_weights(variant: SamVariant, checkpoint: str | Path | None = None) -> dict[str, str]:
-    """Return what `run.json` keeps of the weights: file, sha256, licence and whom to cite.
-
-    Args:
-        variant: an entry of `SAM_VARIANTS`.
-        checkpoint: as for `load_sam`, which must have succeeded with it.
-
-    Raises:
-        WeightsError: if the file is not there.
-    """
-    entry = find_checkpoint(variant.name)
-    # Loading has just verified the published file; one more look at its bytes gives the hash.
-    path = cached_file(entry) if checkpoint is None else Path(checkpoint)
-    facts = {"file": str(path), "sha256": file_sha256(path)}
-    published = {"licence": entry.licence, "citation": entry.citation, "url": entry.url}
-    return facts | (published if checkpoint is None else {})
 
 
 def sam_with_weights(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -50,6 +51,19 @@ def test_list_shows_licences_and_what_is_here(cache, capsys):
     assert str(cache) in lines[0]
     assert all("not fetched" in line for line in lines[1:])
     assert any(line.startswith("mobile-sam") and "40.7 MB  Apache-2.0" in line for line in lines)
+    shown = {line.split()[0]: line for line in lines[1:]}
+    assert "101.7 MB  CC-BY-NC-4.0" in shown["cotracker3-online"]
+    assert shown["cotracker2.1"].split()[1:3] == ["?", "CC-BY-NC-4.0"]
+
+
+def test_fetch_tells_of_a_licence_that_forbids_commercial_use(cache, capsys, monkeypatch):
+    assert main(["weights", "fetch", "tiny"]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setitem(CHECKPOINTS, "tiny", replace(CHECKPOINTS["tiny"], licence="CC-BY-NC-4.0"))
+    assert main(["weights", "fetch", "tiny"]) == 0
+    streams = capsys.readouterr()
+    assert "tiny are for non-commercial use only (CC-BY-NC-4.0)" in streams.err
+    assert "commercial" not in streams.out
 
 
 def test_fetch_path_verify(cache, capsys):

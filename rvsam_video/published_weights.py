@@ -1,0 +1,209 @@
+"""Published weights: where they are, how to know them, under which licence, whom to cite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rvsam_video.errors import UsageError
+
+NON_COMMERCIAL = "CC-BY-NC-4.0"
+
+_SAM_URL = "https://dl.fbaipublicfiles.com/segment_anything"
+_SAM_CITATION = "Kirillov et al., Segment Anything, ICCV 2023, arXiv:2304.02643"
+
+_V1_URL = "https://dl.fbaipublicfiles.com/cotracker"
+_V2_URL = "https://huggingface.co/facebook/cotracker/resolve/main"
+_V3_URL = "https://huggingface.co/facebook/cotracker3/resolve/main"
+_V1_CITATION = "Karaev et al., CoTracker: It is Better to Track Together, arXiv:2307.07635"
+_V3_CITATION = (
+    "Karaev et al., CoTracker3: Simpler and Better Point Tracking by Pseudo-Labelling Real Videos, "
+    "arXiv:2410.11831"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Weights that someone published.
+
+    Attributes:
+        name: what users call it; the name of the segmenter or tracker that it is for.
+        url: where its authors keep it.
+        file_name: its name in the cache.
+        licence: SPDX identifier of the licence of the weights.
+        citation: whom to cite.
+        size: bytes, or None where not known for certain.
+        sha256: of the whole file, in hexadecimal, or None where nobody published it; then the hash
+            of the first download is kept and later files are held against it.
+        md5: of the whole file, in hexadecimal, where that is all that was published; the first
+            download must have it. It finds damage; it would not stop a forger.
+        part: what the network is.
+    """
+
+    name: str
+    url: str
+    file_name: str
+    licence: str
+    citation: str
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    part: Literal["segmenter", "tracker"] = "segmenter"
+
+    @property
+    def notice(self) -> str:
+        """What users must be told of the licence; empty where it asks for nothing unusual."""
+        if self.licence != NON_COMMERCIAL:
+            return ""
+        return f"the weights {self.name} are for non-commercial use only ({self.licence})"
+
+    @property
+    def option(self) -> str:
+        """The option that takes a file of such weights on the command line."""
+        return "--checkpoint" if self.part == "segmenter" else "--tracker-checkpoint"
+
+
+def _cotracker(
+    name: str,
+    url: str,
+    citation: str,
+    *,
+    size: int | None = None,
+    sha256: str | None = None,
+    md5: str | None = None,
+) -> Checkpoint:
+    """Return the entry of a CoTracker network.
+
+    The licence is that of the repository facebookresearch/co-tracker; its authors say in issue 31
+    that it holds for the weights of version 3 too.
+    """
+    return Checkpoint(
+        name=name,
+        url=url,
+        file_name=url.rpartition("/")[2],
+        licence=NON_COMMERCIAL,
+        citation=citation,
+        size=size,
+        sha256=sha256,
+        md5=md5,
+        part="tracker",
+    )
+
+
+_SEGMENTERS = (
+    Checkpoint(
+        name="repvit-sam",
+        url="https://github.com/THU-MIG/RepViT/releases/download/v1.0/repvit_sam.pt",
+        file_name="repvit_sam.pt",
+        licence="Apache-2.0",
+        citation="Wang et al., RepViT-SAM: Towards Real-Time Segmenting Anything, arXiv:2312.05760",
+    ),
+    Checkpoint(
+        name="mobile-sam",
+        url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+        file_name="mobile_sam.pt",
+        licence="Apache-2.0",
+        citation="Zhang et al., Faster Segment Anything, arXiv:2306.14289",
+        size=40_728_226,
+        sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+    ),
+    Checkpoint(
+        name="sam-vit-b",
+        url=f"{_SAM_URL}/sam_vit_b_01ec64.pth",
+        file_name="sam_vit_b_01ec64.pth",
+        licence="Apache-2.0",
+        citation=_SAM_CITATION,
+        size=375_042_383,
+        sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    Checkpoint(
+        name="sam-vit-l",
+        url=f"{_SAM_URL}/sam_vit_l_0b3195.pth",
+        file_name="sam_vit_l_0b3195.pth",
+        licence="Apache-2.0",
+        citation=_SAM_CITATION,
+        size=1_249_524_607,
+        sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    Checkpoint(
+        name="sam-vit-h",
+        url=f"{_SAM_URL}/sam_vit_h_4b8939.pth",
+        file_name="sam_vit_h_4b8939.pth",
+        licence="Apache-2.0",
+        citation=_SAM_CITATION,
+        size=2_564_550_879,
+        sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+)
+
+_TRACKERS = (
+    _cotracker(
+        "cotracker3-online",
+        f"{_V3_URL}/scaled_online.pth",
+        _V3_CITATION,
+        size=101_695_610,
+        sha256="205d34789f19699d64b22cf93f9b697f15f28d4025240e31532e504109837218",
+    ),
+    _cotracker(
+        "cotracker3-offline",
+        f"{_V3_URL}/scaled_offline.pth",
+        _V3_CITATION,
+        size=101_890_938,
+        sha256="2670d4562ed69326dda775a26e54883925cd11b6fc9b24cb7aa9f8078bce7834",
+    ),
+    _cotracker(
+        "cotracker3-online-baseline",
+        f"{_V3_URL}/baseline_online.pth",
+        _V3_CITATION,
+        size=101_694_458,
+        sha256="8b30b2f239de9987323b729d9115cc5163720a07348a97d045095cd9ebdb7b3a",
+    ),
+    _cotracker(
+        "cotracker3-offline-baseline",
+        f"{_V3_URL}/baseline_offline.pth",
+        _V3_CITATION,
+        size=101_889_786,
+        sha256="da09bbac871f7398e5b29c4de5213652658949737bc158840b101678ba8ad1df",
+    ),
+    _cotracker(
+        "cotracker2",
+        f"{_V2_URL}/cotracker2.pth",
+        _V1_CITATION,
+        sha256="362f5274376d610dc987b6daf2c2fefe63e06e1835f4ec1a10d0a15c5a4eef4f",
+    ),
+    _cotracker("cotracker2.1", f"{_V2_URL}/cotracker2v1.pth", _V1_CITATION),
+    # In circulation is also a Nix hash of the first file: of a folder around it, not of its bytes.
+    _cotracker(
+        "cotracker1",
+        f"{_V1_URL}/cotracker_stride_4_wind_8.pth",
+        _V1_CITATION,
+        md5="82c458ad5de9bf98bc337c34ccbc436a",
+    ),
+    _cotracker(
+        "cotracker1-wind12",
+        f"{_V1_URL}/cotracker_stride_4_wind_12.pth",
+        _V1_CITATION,
+        md5="f13ab80f04b2cb58945e2dffb5a3a44c",
+    ),
+    _cotracker(
+        "cotracker1-stride8",
+        f"{_V1_URL}/cotracker_stride_8_wind_16.pth",
+        _V1_CITATION,
+        md5="d0d25fe323b20d11c447aaa05a923650",
+    ),
+)
+
+CHECKPOINTS: dict[str, Checkpoint] = {entry.name: entry for entry in (*_SEGMENTERS, *_TRACKERS)}
+"""All weights that can be fetched, by name."""
+
+
+def find_checkpoint(name: str) -> Checkpoint:
+    """Return the entry of this name.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if name not in CHECKPOINTS:
+        msg = f"there are no weights named {name!r}; choose one of: {', '.join(CHECKPOINTS)}"
+        raise UsageError(msg)
+    return CHECKPOINTS[name]

@@ -153,6 +153,8 @@ def _file_hash(path: str | Path, algorithm: str) -> str:
 def describe_weights(name: str, path: str | Path | None = None) -> dict[str, str]:
     """Return what `run.json` keeps of weights: file, sha256, licence and whom to cite.
 
+    What users must be told of the licence, if anything, is under "notice".
+
     Args:
         name: a key of `CHECKPOINTS`.
         path: the file that was loaded; None for the published one in the cache. Of a file that is
@@ -167,6 +169,7 @@ def describe_weights(name: str, path: str | Path | None = None) -> dict[str, str
     facts = {"file": str(file), "sha256": file_sha256(file)}
     if path is None or _is_published(entry, file, facts["sha256"]):
         facts |= {"licence": entry.licence, "citation": entry.citation, "url": entry.url}
+        facts |= {"notice": entry.notice} if entry.notice else {}
     return facts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,12 +15,12 @@ from rvsam_video.cli.progress import Reporter, reporter_for
 
 if TYPE_CHECKING:
     from rvsam_video.results import FrameResult
-    from rvsam_video.runner import RunOptions, RunSummary
+    from rvsam_video.runner import RunListener, RunSummary
 
 
 AUTO = "auto"
-BEST_SEGMENTER = "repvit-sam"
-WITHOUT_WEIGHTS = "grabcut"
+BEST_SEGMENTER, BEST_TRACKER = "repvit-sam", "cotracker3-online"
+_BETTER = {"grabcut": BEST_SEGMENTER, "lucas-kanade": BEST_TRACKER}
 
 
 class ShowRun:
@@ -47,10 +47,18 @@ class ShowRun:
 
 def choose_segmenter(name: str, checkpoint: Path | None) -> str:
     """Replace `auto` by what can run without a download; the opening line says which."""
+    return _chosen(name, checkpoint, BEST_SEGMENTER, "grabcut")
+
+
+def choose_tracker(name: str, checkpoint: Path | None) -> str:
+    """Replace `auto` by what can run without a download; the opening line says which."""
+    return _chosen(name, checkpoint, BEST_TRACKER, "lucas-kanade")
+
+
+def _chosen(name: str, checkpoint: Path | None, best: str, without_weights: str) -> str:
     if name != AUTO:
         return name
-    there = _in_cache(BEST_SEGMENTER)
-    return BEST_SEGMENTER if there or checkpoint is not None else WITHOUT_WEIGHTS
+    return best if checkpoint is not None or _in_cache(best) else without_weights
 
 
 def _in_cache(name: str) -> bool:
@@ -59,44 +67,49 @@ def _in_cache(name: str) -> bool:
     return cached_file(find_checkpoint(name)).is_file()
 
 
-def run_and_report(options: RunOptions, *, as_json: bool) -> int:
-    """Do a run and show it; return the exit code."""
-    from rvsam_video.checkpoints import checkpoint_path
+def run_and_report(
+    work: Callable[[RunListener, Callable[[], bool]], RunSummary],
+    networks: Mapping[str, Path | None],
+    opening: str,
+    *,
+    as_json: bool,
+) -> int:
+    """Do a run and show it; return the exit code.
+
+    Args:
+        work: does the run; takes a listener, and what is asked whether to stop.
+        networks: names of the parts of the run, and files of weights given for them.
+        opening: says what is about to run.
+        as_json: whether machines read the output.
+    """
+    from rvsam_video.checkpoints import CHECKPOINTS, checkpoint_path
     from rvsam_video.cli.weights import download_progress
-    from rvsam_video.runner import run
-    from rvsam_video.segmenters import SAM_VARIANTS
     from rvsam_video.segmenters.allocator import keep_freed_memory
 
-    if options.segmenter in SAM_VARIANTS:
+    learned = [name for name in networks if name in CHECKPOINTS]
+    if learned:
         keep_freed_memory()  # before the first thread: later ones would not profit
-        if options.checkpoint is None and not _in_cache(options.segmenter):
-            with download_progress(options.segmenter, shown=not as_json) as progress:
-                checkpoint_path(options.segmenter, progress=progress)
+    for name in learned:
+        if networks[name] is None and not _in_cache(name):
+            with download_progress(name, shown=not as_json) as progress:
+                checkpoint_path(name, progress=progress)
     reporter = reporter_for(as_json=as_json)
     with reporter, stop_on_interrupt(reporter) as asked:
-        reporter.say(opening_line(options))
-        summary = run(options, ShowRun(reporter), asked.is_set)
+        reporter.say(opening)
+        summary = work(ShowRun(reporter), asked.is_set)
         reporter.end(summary_values(summary), summary_lines(summary))
     return 0 if summary.status == "complete" else INTERRUPTED
 
 
-def opening_line(options: RunOptions) -> str:
-    """Say what is about to track: nothing is chosen silently."""
-    objects = sorted({prompt.object_id for prompt in options.prompts})
-    noun = "object" if len(objects) == 1 else "objects"
-    return (
-        f"tracker {options.tracker}, segmenter {options.segmenter} ({_about(options)}); "
-        f"{noun} {', '.join(map(str, objects))}"
-    )
+def about_part(name: str, checkpoint: Path | None) -> str:
+    """Return the name of a tracker or segmenter, and where its weights are from."""
+    from rvsam_video.checkpoints import CHECKPOINTS
 
-
-def _about(options: RunOptions) -> str:
-    from rvsam_video.segmenters import SAM_VARIANTS
-
-    if options.segmenter not in SAM_VARIANTS:
-        return f"no weights needed; rvsam-video weights fetch {BEST_SEGMENTER} gets a better one"
-    weights = options.checkpoint or f"published weights, {SAM_VARIANTS[options.segmenter].licence}"
-    return f"{weights}, device {options.device}, backend {options.backend}"
+    if name in CHECKPOINTS:
+        return f"{name} ({checkpoint or f'published weights, {CHECKPOINTS[name].licence}'})"
+    better = _BETTER.get(name)
+    hint = f"; rvsam-video weights fetch {better} gets a better one" if better else ""
+    return f"{name} (no weights needed{hint})"
 
 
 def summary_values(summary: RunSummary) -> dict[str, object]:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from rvsam_video.cli.options import (
+    RUNS,
+    RunArguments,
+    names_in,
+    out_option,
+    report_options,
+    run_name,
+    run_options,
+)
 from rvsam_video.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
     from rvsam_video.prompts import Prompt
+    from rvsam_video.runner import RunOptions
 
 PICK = "pick"
 """Value of a bare `--points`."""
 
-RUNS = Path("rvsam-runs")
-
 
 @click.command("track", context_settings={"max_content_width": 100})
-@click.argument("source")
 @click.option(
     "--points",
     multiple=True,
@@ -43,19 +51,13 @@ RUNS = Path("rvsam-runs")
     metavar="[OBJ:]FILE[@FRAME]",
     help="A mask image: binary for one object, palette or index map for several. Repeatable.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The run folder.  [default: rvsam-runs/NAME]",
-)
+@out_option
 @click.option(
     "--save",
     default="overlay,masks,rle,points",
     show_default=True,
     help="What to write, separated by commas.",
 )
-@click.option("--overwrite", is_flag=True, help="Start again where another run has been.")
-@click.option("--tracker", default="lucas-kanade", show_default=True)
 @click.option(
     "--segmenter",
     default="auto",
@@ -69,9 +71,6 @@ RUNS = Path("rvsam-runs")
     help="A file of weights for the segmenter, instead of the published ones.",
 )
 @click.option(
-    "--device", default="auto", show_default=True, help="For a learned segmenter: cpu, cuda, mps."
-)
-@click.option(
     "--backend",
     type=click.Choice(["torch", "onnxruntime", "openvino"]),
     default="torch",
@@ -80,50 +79,23 @@ RUNS = Path("rvsam-runs")
 )
 @click.option("--overlap", is_flag=True, help="Let masks of different objects overlap.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
-@click.option(
-    "--reader",
-    type=click.Choice(["pyav", "decord"]),
-    default="pyav",
-    show_default=True,
-    help="What decodes video files.",
-)
-@click.option(
-    "--on-bad-frame",
-    type=click.Choice(["skip", "stop"]),
-    default="skip",
-    show_default=True,
-    help="Go on after a damaged frame, or end with what there is.",
-)
-@click.option(
-    "--live",
-    type=click.Choice(["drop", "block"]),
-    help="When frames come faster than they are tracked: drop old ones or wait.  "
-    "[default: drop for cameras and streams, block for files]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
-    source: str,
+@run_options
+@report_options
+def command(  # noqa: PLR0913 (one parameter per option)
+    *,
     points: tuple[str, ...],
     boxes: tuple[str, ...],
     masks: tuple[str, ...],
     out: Path | None,
     save: str,
-    overwrite: bool,
-    tracker: str,
     segmenter: str,
     checkpoint: Path | None,
-    device: str,
     backend: str,
     overlap: bool,
     seed: int,
-    max_frames: int | None,
-    reader: str,
-    on_bad_frame: str,
-    live: str | None,
     as_json: bool,
     debug: bool,  # noqa: ARG001
+    **given: Unpack[RunArguments],
 ) -> int:
     r"""Follow objects through SOURCE and write masks, an overlay and points.
 
@@ -137,28 +109,47 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
       rvsam-video track clip.mp4 --points 1:320,240 --points 2:100,80 --points 1:350,90,0@30
       rvsam-video track frames/ --mask first.png --save masks,rle --out runs/a
     """
-    from rvsam_video.cli.running import choose_segmenter, run_and_report
-    from rvsam_video.runner import RunOptions
+    from rvsam_video.cli.running import choose_segmenter, choose_tracker, run_and_report
+    from rvsam_video.runner import RunOptions, run
     from rvsam_video.settings import SegmentationSettings
 
+    given["tracker"] = choose_tracker(given["tracker"], given["tracker_checkpoint"])
     options = RunOptions(
-        source=source,
+        **given,
         prompts=_prompts(points, boxes, masks),
-        out=out or RUNS / _name_of(source),
-        save=tuple(part.strip() for part in save.split(",") if part.strip()),
-        tracker=tracker,
+        out=out or RUNS / run_name(given["source"]),
+        save=names_in(save),
         segmenter=choose_segmenter(segmenter, checkpoint),
         checkpoint=checkpoint,
-        device=device,
         backend=backend,
         settings=SegmentationSettings(overlap=overlap, seed=seed),
-        overwrite=overwrite,
-        max_frames=max_frames,
-        reader="decord" if reader == "decord" else "pyav",
-        on_bad_frame="stop" if on_bad_frame == "stop" else "skip",
-        live=None if live is None else "drop" if live == "drop" else "block",
     )
-    return run_and_report(options, as_json=as_json)
+    return run_and_report(
+        partial(run, options), _networks(options), _opening(options), as_json=as_json
+    )
+
+
+def _networks(options: RunOptions) -> dict[str, Path | None]:
+    return {
+        options.tracker: options.tracker_checkpoint,
+        options.segmenter: options.checkpoint,
+    }
+
+
+def _opening(options: RunOptions) -> str:
+    """Say what is about to track: nothing is chosen silently."""
+    from rvsam_video.checkpoints import CHECKPOINTS
+    from rvsam_video.cli.running import about_part
+
+    learned = {options.tracker, options.segmenter} & set(CHECKPOINTS)
+    where = f", device {options.device}, backend {options.backend}" if learned else ""
+    objects = sorted({prompt.object_id for prompt in options.prompts})
+    noun = "object" if len(objects) == 1 else "objects"
+    return (
+        f"tracker {about_part(options.tracker, options.tracker_checkpoint)}, "
+        f"segmenter {about_part(options.segmenter, options.checkpoint)}{where}; "
+        f"{noun} {', '.join(map(str, objects))}"
+    )
 
 
 def _prompts(
@@ -181,10 +172,3 @@ def _prompts(
         )
         raise PromptError(msg)
     return prompts
-
-
-def _name_of(source: str) -> str:
-    """A folder name made from a path, address or camera number."""
-    stem = Path(source.rstrip("/\\")).stem if not source.isdigit() else f"camera-{source}"
-    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in stem)
-    return safe.strip("._") or "stdin"

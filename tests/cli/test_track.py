@@ -39,7 +39,8 @@ def test_a_click_becomes_a_folder_of_results(here, capsys):
     shown = capsys.readouterr()
     assert "8 frames" in shown.out
     assert "rvsam-runs/clip" in shown.out
-    assert "tracker lucas-kanade, segmenter grabcut" in shown.err
+    assert "tracker lucas-kanade (no weights needed" in shown.err
+    assert "segmenter grabcut (no weights needed" in shown.err
     assert (here / "rvsam-runs" / "clip" / "overlay.mp4").is_file()
 
 

@@ -1,0 +1,106 @@
+"""Options that several commands have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rvsam_video.io.base import BadFrames, Reader
+
+RUNS = Path("rvsam-runs")
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+class RunArguments(TypedDict):
+    """What `run_options` gives a command, under the names that `CommonOptions` has for it."""
+
+    source: str
+    tracker: str
+    tracker_checkpoint: Path | None
+    device: str
+    overwrite: bool
+    max_frames: int | None
+    reader: Reader
+    on_bad_frame: BadFrames
+    live: Literal["drop", "block"] | None
+
+
+_RUN_OPTIONS = (
+    click.option("--overwrite", is_flag=True, help="Start again where another run has been."),
+    click.option(
+        "--tracker",
+        default="auto",
+        show_default=True,
+        help="auto: cotracker3-online if its weights are there (rvsam-video weights fetch "
+        "cotracker3-online), else lucas-kanade, which needs none.",
+    ),
+    click.option(
+        "--tracker-checkpoint",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="A file of weights for the tracker, instead of the published ones.",
+    ),
+    click.option(
+        "--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps."
+    ),
+    click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames."),
+    click.option(
+        "--reader",
+        type=click.Choice(["pyav", "decord"]),
+        default="pyav",
+        show_default=True,
+        help="What decodes video files.",
+    ),
+    click.option(
+        "--on-bad-frame",
+        type=click.Choice(["skip", "stop"]),
+        default="skip",
+        show_default=True,
+        help="Go on after a damaged frame, or end with what there is.",
+    ),
+    click.option(
+        "--live",
+        type=click.Choice(["drop", "block"]),
+        help="When frames come faster than they are tracked: drop old ones or wait.  "
+        "[default: drop for cameras and streams, block for files]",
+    ),
+)
+
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The run folder.  [default: rvsam-runs/NAME]",
+)
+
+
+def run_options(function: _Function) -> _Function:
+    """Add SOURCE and the options of `RunArguments`."""
+    for option in reversed(_RUN_OPTIONS):
+        function = option(function)
+    return click.argument("source")(function)
+
+
+def report_options(function: _Function) -> _Function:
+    """Add `--json` and `--debug`."""
+    function = click.option("--debug", is_flag=True, help="Show the traceback of an error.")(
+        function
+    )
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")(
+        function
+    )
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Split names that are separated by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def run_name(source: str) -> str:
+    """A folder name made from a path, address or camera number."""
+    stem = Path(source.rstrip("/\\")).stem if not source.isdigit() else f"camera-{source}"
+    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in stem)
+    return safe.strip("._") or "stdin"

@@ -93,8 +93,8 @@ class GroupPoints:
         ]
         return GroupPoints(*(np.concatenate(pair) for pair in pairs))
 
-    def only(self, rows: NDArray[np.bool_]) -> GroupPoints:
-        """Return the points marked in `rows`, (N,) bool."""
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> GroupPoints:
+        """Return the points marked in `rows`, (N,) bool, or of these row numbers."""
         return GroupPoints(*(getattr(self, item.name)[rows] for item in fields(GroupPoints)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -73,12 +73,14 @@ class EncodedFrame:
     Args:
         inference: encodes the picture.
         picture: (1, 3, h, w) float32, 0 to 255, at the network's size.
+        index: number of the frame in its source.
     """
 
-    __slots__ = ("_inference", "_levels", "picture")
+    __slots__ = ("_inference", "_levels", "index", "picture")
 
-    def __init__(self, inference: Inference, picture: Tensor) -> None:
+    def __init__(self, inference: Inference, picture: Tensor, index: int = 0) -> None:
         self.picture = picture
+        self.index = index
         self._inference = inference
         self._levels: Levels | None = None
 

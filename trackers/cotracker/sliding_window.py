@@ -60,6 +60,10 @@ class SlidingWindow:
         """Number of the first frame kept."""
         return self.count - len(self.frames)
 
+    def frame(self, number: int) -> EncodedFrame:
+        """Return a frame that is kept, by its number in the video."""
+        return self.frames[number - self.base]
+
     def group(self, name: int, begin: int = 0) -> QueryGroup:
         """Return the group of this name, a new one if there is none."""
         if name not in self.groups:

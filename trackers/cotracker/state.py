@@ -1,0 +1,229 @@
+"""`CoTrackerState`: the tracking of one video with CoTracker, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rvsam_video.frame import Frame
+from rvsam_video.snapshot import nested, prefixed
+from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints
+from rvsam_video.trackers.cotracker.answers import Answers
+from rvsam_video.trackers.cotracker.geometry import Geometry
+from rvsam_video.trackers.cotracker.grids import regular_grid
+from rvsam_video.trackers.cotracker.group_points import NOT_YET, SUPPORT, GroupPoints
+from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
+from rvsam_video.trackers.cotracker.query_group import QueryGroup
+from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
+from rvsam_video.trackers.cotracker.sliding_window import SlidingWindow
+
+
+class CoTrackerState:
+    """The tracking of one video; see `TrackerState`.
+
+    Points may be added at any time. If the query frame lies in the window that ran last, that
+    window is run once more for the point's group before the next one; the frames not yet given
+    out, and all later ones, are then what they would be had the point been known from the start.
+    Two exceptions: where waiting points take part (`CoTrackerSettings.leave_out_waiting`), those
+    known earlier have touched the others for longer; and a point of the frame given out last
+    would have been in the window before too, which cannot be run again, so it starts half a
+    window later.
+    """
+
+    def __init__(
+        self, inference: Inference, settings: CoTrackerSettings, frame_size: tuple[int, int]
+    ) -> None:
+        """Start with no points and no frames."""
+        network = inference.network
+        size = settings.network_size or frame_size
+        self._settings = settings
+        self._inference = inference
+        self._geometry = Geometry(frame_size, size, network.aligned_corners)
+        self._window = SlidingWindow(
+            inference,
+            iterations=settings.iterations,
+            leave_out_waiting=settings.leave_out_waiting,
+            whole=settings.whole_video,
+            fill_short=settings.fill_short,
+        )
+        self._given = 0
+        self._order = 0
+
+    def add(self, queries: QueryPoints) -> None:
+        """Follow more points, from their own frames on.
+
+        Raises:
+            ValueError: if a query names a frame before the one given out last, or an id in use.
+        """
+        self._check_queries(queries)
+        if not len(queries):
+            return
+        window = self._window
+        frames = np.array([self._number(int(index)) for index in queries.frames], np.int64)
+        new = queries.group not in window.groups
+        begin = min(int(frames.min()), window.count) if window.count else 0
+        group = window.group(queries.group, begin)
+        points = GroupPoints.create(
+            ids=queries.ids,
+            order=self._order,
+            indices=queries.frames,
+            frames=frames,
+            given=queries.xy,
+            cells=self._cells(self._geometry.to_network(queries.xy)),
+        )
+        self._enter(group, points)
+        if new:
+            for number in range(group.begin, window.count):
+                self._support(group, number)
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Stop following these points; unknown ids are ignored."""
+        unwanted = np.asarray(ids, np.int64)
+        for name, group in list(self._window.groups.items()):
+            points = group.points
+            drop = np.isin(points.ids, unwanted) & ~points.support
+            if np.any(drop):
+                group.keep(~drop)
+            if group.points.support.all():
+                del self._window.groups[name]
+
+    def push(self, frame: Frame) -> list[TrackedPoints]:
+        """Take the next frame; return the frames that became final, if it completed a window.
+
+        Raises:
+            ValueError: if the frame's index does not rise or its size differs from the video's.
+        """
+        self._check_frame(frame)
+        window = self._window
+        picture = self._geometry.picture(frame.image, self._inference.device)
+        encoded = EncodedFrame(self._inference, picture, frame.index)
+        started = False
+        for group in window.groups.values():
+            group.resolve(frame.index, window.count)
+            self._support(group, window.count)
+            started |= bool((group.points.frames <= window.count).any())
+        if started:  # Encoded now, not with the window, so that every frame takes its share.
+            encoded.levels()
+        if not window.push(encoded):
+            return []
+        return self._give(self._given + self._inference.network.step)
+
+    def flush(self) -> list[TrackedPoints]:
+        """End of the video: return the frames that were still open, in order."""
+        if self._given == self._window.count:
+            return []
+        self._window.finish()
+        return self._give(self._window.count)
+
+    def snapshot(self) -> Arrays:
+        """Return all state as plain arrays.
+
+        Pictures are kept and not features, which are several times larger.
+        """
+        window = self._window
+        width, height = self._geometry.network_size
+        none = np.zeros((0, 3, height, width), np.float32)
+        start = -1 if window.start is None else window.start
+        arrays: dict[str, NDArray[np.generic]] = {
+            "pictures": np.concatenate([none, *(item.picture.cpu() for item in window.frames)]),
+            "indices": np.array([item.index for item in window.frames], np.int64),
+            "counters": np.array(
+                [window.count, window.end, start, self._given, self._order], np.int64
+            ),
+            "groups": np.array(list(window.groups), np.int64),
+        }
+        for name, group in window.groups.items():
+            arrays |= prefixed(f"group/{name}", group.arrays())
+        return arrays
+
+    def restore(self, arrays: Arrays) -> None:
+        """Continue from what `snapshot` returned, with the same results to the last bit."""
+        window, device = self._window, self._inference.device
+        count, end, start, self._given, self._order = (int(item) for item in arrays["counters"])
+        window.count, window.end, window.start = count, end, None if start < 0 else start
+        window.frames.clear()
+        for picture, index in zip(arrays["pictures"], arrays["indices"], strict=True):
+            values = torch.tensor(np.asarray(picture, np.float32))[None].to(device)
+            window.frames.append(EncodedFrame(self._inference, values, int(index)))
+        window.groups.clear()
+        for name in arrays["groups"]:
+            window.group(int(name)).restore(nested(f"group/{name}", arrays))
+
+    def _check_queries(self, queries: QueryPoints) -> None:
+        known = [group.points.ids for group in self._window.groups.values()]
+        used = np.isin(queries.ids, np.concatenate([np.zeros(0, np.int64), *known]))
+        if np.any(used) or len(np.unique(queries.ids)) < len(queries) or np.any(queries.ids < 0):
+            msg = f"point ids must be new, unique and not negative; got {queries.ids.tolist()}"
+            raise ValueError(msg)
+        if self._given:
+            earliest = self._window.frame(self._given - 1).index
+            early = queries.frames < earliest
+            if np.any(early):
+                msg = (
+                    f"query frame {int(queries.frames[early][0])} has passed; the earliest frame "
+                    f"that points can be added in is {earliest}"
+                )
+                raise ValueError(msg)
+
+    def _check_frame(self, frame: Frame) -> None:
+        frames, size = self._window.frames, self._geometry.frame_size
+        if frames and frame.index <= frames[-1].index:
+            msg = f"frame {frame.index} came after frame {frames[-1].index}; push frames in order"
+            raise ValueError(msg)
+        if frame.size != size:
+            msg = f"frame {frame.index} is {frame.size} pixels; this video is {size}"
+            raise ValueError(msg)
+
+    def _number(self, index: int) -> int:
+        """Return the number of the first frame kept whose index is at least this."""
+        kept = [frame.index for frame in self._window.frames]
+        place = int(np.searchsorted(kept, index))
+        return NOT_YET if place == len(kept) else self._window.base + place
+
+    def _cells(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
+        return xy / np.float32(self._inference.network.stride)
+
+    def _enter(self, group: QueryGroup, points: GroupPoints) -> None:
+        """Hand points to a group; those of the last window make it run that once more."""
+        self._order += len(points)
+        group.add(points)
+        group.stale |= bool((points.frames < self._window.end).any())
+
+    def _support(self, group: QueryGroup, number: int) -> None:
+        """Add the support points that belong to this frame; forget those that are too many."""
+        support = self._settings.support
+        if support is None or not support.due(number - group.begin):
+            return
+        geometry = self._geometry
+        xy = regular_grid(
+            support.count, geometry.network_size, whole_margin=not geometry.aligned_corners
+        )
+        numbers = np.full(len(xy), number, np.int64)
+        points = GroupPoints.create(
+            ids=np.full(len(xy), SUPPORT, np.int64),
+            order=self._order,
+            indices=numbers,
+            frames=numbers,
+            given=geometry.to_frame(xy),
+            cells=self._cells(xy),
+        )
+        self._enter(group, points)
+        if support.keep is not None:
+            known = group.points
+            grids = np.unique(known.frames[known.support])
+            group.keep(~(known.support & np.isin(known.frames, grids[: -support.keep])))
+
+    def _give(self, stop: int) -> list[TrackedPoints]:
+        """Return the frames up to number `stop`, from the window that ran last."""
+        window, network = self._window, self._inference.network
+        first, start = self._given, window.start or 0
+        groups, places = list(window.groups.values()), slice(first - start, stop - start)
+        answers = Answers(groups, places, network.stride, self._geometry)
+        self._given = stop
+        return [
+            answers.frame(number - first, number, window.frame(number).index, self._settings)
+            for number in range(first, stop)
+        ]

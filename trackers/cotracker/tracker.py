@@ -1,0 +1,60 @@
+"""`CoTracker`: the streaming tracker around a CoTracker network."""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+
+from rvsam_video.errors import UsageError
+from rvsam_video.trackers.cotracker.inference import Inference
+from rvsam_video.trackers.cotracker.network import WindowNetwork
+from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
+from rvsam_video.trackers.cotracker.state import CoTrackerState
+
+
+class CoTracker:
+    """Follows points with a CoTracker network (Karaev et al., 2023 and 2024) as frames arrive.
+
+    Args:
+        name: registry name.
+        network: on `device` and in evaluation mode; it keeps no state and may serve others.
+        settings: None takes the defaults.
+        device: where the network's weights are.
+        half: half precision where PyTorch thinks it safe; numbers then differ from the public
+            ones by more than rounding.
+        compiled: run the network through `torch.compile`.
+
+    Attributes:
+        name: registry name.
+        lookahead: frames after a frame, at worst, before its result is out: all of a window.
+        settings: how the network is used.
+
+    Raises:
+        UsageError: if the whole video is to be one window of a network with fixed windows.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: WindowNetwork,
+        settings: CoTrackerSettings | None = None,
+        device: torch.device | str = "cpu",
+        *,
+        half: bool = False,
+        compiled: bool = False,
+    ) -> None:
+        self.name = name
+        self.settings = settings or CoTrackerSettings()
+        if self.settings.whole_video and network.pads:
+            msg = (
+                f"{name} looks at {network.window} frames at a time; only version 3 offline can "
+                "take a whole video as one window: leave out whole_video"
+            )
+            raise UsageError(msg)
+        self.lookahead = sys.maxsize if self.settings.whole_video else network.window - 1
+        self._inference = Inference(network, device, half=half, compiled=compiled)
+
+    def start(self, frame_size: tuple[int, int]) -> CoTrackerState:
+        """Begin a video whose frames are (width, height) pixels."""
+        return CoTrackerState(self._inference, self.settings, frame_size)

@@ -1,0 +1,68 @@
+"""What CoTracker tells its transformer of time, place and motion.
+
+All frequencies follow facebookresearch/co-tracker, cotracker/models/core/embeddings.py.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+MOTION_WIDTH = 130
+"""Values that `motion_embedding` makes of a motion."""
+
+_MOTION_FREQUENCIES = 32
+
+
+def sine_embedding(places: Tensor, width: int) -> Tensor:
+    """Embed places on a line: all sines, then all cosines, of width / 2 falling frequencies.
+
+    Args:
+        places: (M,) in any unit.
+        width: values per place, even.
+
+    Returns:
+        (M, width) float64.
+    """
+    half = width // 2
+    frequencies = 1 / 10000 ** (torch.arange(half, dtype=torch.float64) / half)
+    angles = torch.outer(places.double(), frequencies)
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def time_embedding(frames: int, width: int) -> Tensor:
+    """Embed the frames of a window, counted from its first: (frames, width) float32."""
+    return sine_embedding(torch.arange(frames), width).float()
+
+
+def place_embedding(height: int, width: int, channels: int) -> Tensor:
+    """Embed all cells of a map: x in the first half of the channels, y in the second.
+
+    Returns:
+        (channels, height, width) float32.
+    """
+    half = channels // 2
+    x = sine_embedding(torch.arange(width), half).float()
+    y = sine_embedding(torch.arange(height), half).float()
+    return torch.cat(
+        [x.T[:, None].expand(-1, height, -1), y.T[:, :, None].expand(-1, -1, width)]
+    ).contiguous()
+
+
+def motion_embedding(motion: Tensor) -> Tensor:
+    """Embed motions in cells: the motion itself, then sines and cosines in turn, x before y.
+
+    The frequencies reach 968.75 per cell, so that differences of a ten-thousandth of a cell
+    already show: rounding in places comes out amplified.
+
+    Args:
+        motion: (..., 2) float32.
+
+    Returns:
+        (..., 130) float32.
+    """
+    step = 1000 / (2 * _MOTION_FREQUENCIES)
+    frequencies = torch.arange(_MOTION_FREQUENCIES, device=motion.device) * (2 * step)
+    angles = motion.float()[..., None] * frequencies
+    waves = torch.stack([angles.sin(), angles.cos()], -1)
+    return torch.cat([motion, waves.flatten(-3)], -1)

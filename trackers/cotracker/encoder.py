@@ -1,0 +1,103 @@
+"""The convolutional feature encoder, one network in all CoTracker versions.
+
+It is the encoder of PIPs (Harley et al., "Particle Video Revisited", 2022), a small residual
+network with instance norm that joins four resolutions; names are those of the released weights
+(facebookresearch/co-tracker, cotracker/models/core/cotracker/blocks.py, `BasicEncoder`).
+
+Three things make it fast on a processor without changing what it computes: frames go through one
+at a time, which keeps maps in the cache; maps are channels-last, which suits both the convolutions
+and the norm; and coarse maps are not resized before the convolution that joins them (`joining.py`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
+
+from rvsam_video.trackers.cotracker.joining import join_resized
+
+FEATURE_WIDTH = 128
+"""Channels of a feature map."""
+
+_STAGES = ((64, 64, 1), (64, 96, 2), (96, 128, 2), (128, 128, 2))
+"""Channels in, channels out and stride of the four stages."""
+
+
+def _normalise(maps: Tensor) -> Tensor:
+    """Instance norm without weights: every channel of every frame to mean 0 and variance 1."""
+    # Group norm with one channel a group is the same thing, with a far faster kernel.
+    return F.group_norm(maps, maps.shape[1])
+
+
+def _activate(maps: Tensor) -> Tensor:
+    return torch.relu_(_normalise(maps))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions whose activated result is added to the input.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        stride: step of the first convolution, and of the 1x1 shortcut if it is not 1.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1)
+        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride))
+        self.downsample = shortcut if stride > 1 else None
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Turn (n, inputs, h, w), nowhere negative, into (n, outputs, h / stride, w / stride)."""
+        inner = _activate(self.conv2(_activate(self.conv1(maps))))
+        if self.downsample is None:
+            # Neither term is negative: the activation of the sum would change nothing.
+            return inner.add_(maps)
+        return torch.relu_(inner.add_(_normalise(self.downsample(maps))))
+
+
+class FeatureEncoder(nn.Module):
+    """Pictures to feature maps.
+
+    Args:
+        stride: pixels per cell of the feature maps, 4 or 8.
+    """
+
+    def __init__(self, stride: int = 4) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3)
+        for index, (inputs, outputs, step) in enumerate(_STAGES, start=1):
+            blocks = (ResidualBlock(inputs, outputs, step), ResidualBlock(outputs, outputs, 1))
+            setattr(self, f"layer{index}", nn.Sequential(*blocks))
+        joined = sum(outputs for _, outputs, _ in _STAGES)
+        self.conv2 = nn.Conv2d(joined, 2 * FEATURE_WIDTH, 3, padding=1)
+        self.conv3 = nn.Conv2d(2 * FEATURE_WIDTH, FEATURE_WIDTH, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode pictures.
+
+        Args:
+            images: (n, 3, H, W) float, RGB, 0 to 255.
+
+        Returns:
+            (n, 128, H // stride, W // stride), channels-last.
+        """
+        if images.device.type == "cpu":
+            return torch.cat([self._encode(image) for image in images.split(1)])
+        return self._encode(images)
+
+    def _encode(self, images: Tensor) -> Tensor:
+        size = (images.shape[2] // self.stride, images.shape[3] // self.stride)
+        images = (images / 255 * 2 - 1).contiguous(memory_format=torch.channels_last)
+        maps = _activate(self.conv1(images))
+        stages = []
+        for index in range(1, len(_STAGES) + 1):
+            maps = getattr(self, f"layer{index}")(maps)
+            stages.append(maps)
+        joined = join_resized(stages, self.conv2.weight, self.conv2.bias, size)
+        features: Tensor = self.conv3(_activate(joined))
+        return features

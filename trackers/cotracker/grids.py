@@ -50,3 +50,21 @@ class SupportGrid:
     def due(self, age: int) -> bool:
         """Say whether a grid belongs to the frame that comes `age` frames after the first."""
         return age == 0 if self.every is None else age % self.every == 0
+
+
+def points_on_mask(
+    xy: NDArray[np.float32], mask: NDArray[np.bool_], size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Say which points lie on a mask.
+
+    Args:
+        xy: (N, 2) places in a picture of `size`.
+        mask: (H, W) bool, resized to it by taking the pixel at the scaled corner, as PyTorch's
+            nearest neighbour does.
+        size: (width, height) in pixels.
+    """
+    width, height = size
+    x, y = np.round(xy).astype(np.int64).T
+    rows = np.floor(y * np.float32(mask.shape[0] / height)).astype(np.int64)
+    columns = np.floor(x * np.float32(mask.shape[1] / width)).astype(np.int64)
+    return np.asarray(mask[rows, columns], np.bool_)

@@ -1,0 +1,119 @@
+"""CoTracker 1 as SAM-PT uses it (Rajic et al., "Segment Anything Meets Point Tracking", 2023).
+
+Follows `sam_pt/point_tracker/cotracker/tracker.py` of the public repository: frames squeezed to
+512 x 384 whatever their shape, 2 x 2 support points every 12 frames, both directions in time, and
+no special treatment of the query frame, where a point may have moved or be hidden.
+
+`sam_pt_settings` makes the streaming tracker do the same forward in time: from the window on in
+which a point starts, its results are those of SAM-PT. `track_both_ways` follows points to the
+frames before their query, too; it needs the whole clip, but only a window of it at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rvsam_video.frame import Image
+from rvsam_video.trackers.cotracker.clip import NetworkTracks, track_clip
+from rvsam_video.trackers.cotracker.geometry import Geometry
+from rvsam_video.trackers.cotracker.grids import SupportGrid, regular_grid
+from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
+from rvsam_video.trackers.cotracker.predictor import ClipTracks, filled
+from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
+
+EXACT_FRAMES = 300
+"""Support grids are kept this long by default: longer than the clips of DAVIS and UVO."""
+
+_SUPPORT = SupportGrid(2, every=12)
+
+
+def sam_pt_settings(
+    *, network_size: tuple[int, int] | None = (512, 384), keep: int | None = None
+) -> CoTrackerSettings:
+    """Return the settings with which the streaming tracker does what SAM-PT does.
+
+    Args:
+        network_size: (width, height) in pixels that frames are squeezed to.
+        keep: support grids that stay; by default those of the last `EXACT_FRAMES` frames. SAM-PT
+            keeps all, which would let the work per frame grow with the video.
+    """
+    every = _SUPPORT.every or 1
+    grids = EXACT_FRAMES // every if keep is None else keep
+    return CoTrackerSettings(
+        network_size=network_size,
+        visibility_threshold=0.7,
+        pin_query=False,
+        support=SupportGrid(_SUPPORT.count, every=every, keep=grids),
+        fill_short=True,
+    )
+
+
+def track_both_ways(
+    inference: Inference,
+    images: Sequence[Image] | NDArray[np.uint8],
+    queries: ArrayLike,
+    *,
+    network_size: tuple[int, int] | None = (512, 384),
+    iterations: int = 6,
+    threshold: float = 0.7,
+) -> ClipTracks:
+    """Follow the points of one group of objects through a clip, from their query both ways.
+
+    The clip is read once forward and, if some frame lies before a point's first window, once
+    more from its end; no more frames and features are held than a window needs.
+
+    Args:
+        inference: a network of version 1.
+        images: T frames, (H, W, 3) uint8; any sequence, which may read its frames when asked.
+        queries: (N, 3) frame number, x, y in pixels of the frames.
+        network_size: (width, height) in pixels that frames are squeezed to; None: as they are.
+        iterations: refinements of each window.
+        threshold: a point is visible above this probability.
+    """
+    rows = np.asarray(queries, np.float32).reshape(-1, 3)
+    height, width = images[0].shape[:2]
+    size = network_size or (width, height)
+    geometry = Geometry((width, height), size, inference.network.aligned_corners)
+    numbers = rows[:, 0].astype(np.int64)
+    support_numbers, support = _support(len(images), size)
+    numbers = np.concatenate([numbers, support_numbers])
+    xy = np.concatenate([geometry.to_network(rows[:, 1:]), support])
+
+    def one_way(order: Sequence[int], frames: NDArray[np.int64]) -> NetworkTracks:
+        pictures = _encoded(inference, geometry, images, order)
+        tracks = track_clip(inference, pictures, frames, xy, iterations=iterations)
+        real, count = slice(len(rows)), len(images)
+        return NetworkTracks(tracks.xy[:count, real], tracks.probabilities[:count, real])
+
+    last = len(images) - 1
+    tracks = one_way(range(last + 1), numbers)
+    if np.any(tracks.xy == 0):
+        back = one_way(range(last, -1, -1), last - numbers)
+        tracks = filled(tracks, back.reversed())
+    return ClipTracks(geometry.to_frame(tracks.xy), tracks.probabilities[..., 0] > threshold)
+
+
+def _support(count: int, size: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return frame numbers and places, in network pixels, of the support points of a clip."""
+    grid = regular_grid(_SUPPORT.count, size, whole_margin=True)
+    frames = np.array([frame for frame in range(count) if _SUPPORT.due(frame)], np.int64)
+    return np.repeat(frames, len(grid)), np.tile(grid, (len(frames), 1))
+
+
+def _encoded(
+    inference: Inference,
+    geometry: Geometry,
+    images: Sequence[Image] | NDArray[np.uint8],
+    order: Sequence[int],
+) -> Iterable[EncodedFrame]:
+    """Yield the frames in this order; a clip shorter than a window repeats the last of them."""
+    frame = None
+    for number in order:
+        frame = EncodedFrame(inference, geometry.picture(images[number], inference.device))
+        yield frame
+    if frame is not None:
+        for _ in range(inference.network.window - len(order)):
+            yield frame

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from rvsam_video.frame import Frame
     from rvsam_video.io import open_source
+    from rvsam_video.point_tracking import track_points
     from rvsam_video.prompt_file import load_prompts, save_prompts
     from rvsam_video.prompts import Prompt
     from rvsam_video.results import FrameResult, ObjectResult, PointState, PointTable
@@ -51,6 +52,7 @@ _HOMES = {
     "load_prompts": "prompt_file",
     "open_source": "io",
     "save_prompts": "prompt_file",
+    "track_points": "point_tracking",
 }
 
 __version__ = "0.1.0"
@@ -74,6 +76,7 @@ __all__ = [
     "load_prompts",
     "open_source",
     "save_prompts",
+    "track_points",
 ]
 
 

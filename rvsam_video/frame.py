@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rvsam_video.errors import UsageError
+
 Image = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB, as displayed (rotation flags already applied)."""
 
@@ -30,3 +32,29 @@ class Frame:
         """(width, height) in pixels."""
         height, width = self.image.shape[:2]
         return width, height
+
+
+def check_next(frame: Frame, last: Frame | None) -> None:
+    """Make sure that a frame can follow another one of the same video.
+
+    Args:
+        frame: the new frame.
+        last: the one before it; None if it is the first.
+
+    Raises:
+        UsageError: if it is no RGB picture, its index does not rise, or its size differs.
+    """
+    image = frame.image
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        msg = (
+            f"frame {frame.index} has shape {image.shape} and type {image.dtype}; "
+            "frames are (height, width, 3) uint8, RGB"
+        )
+        raise UsageError(msg)
+    if last is not None and frame.index <= last.index:
+        msg = f"frame {frame.index} came after frame {last.index}; indices must rise"
+        raise UsageError(msg)
+    if last is not None and frame.size != last.size:
+        new, old = ("{}x{}".format(*item.size) for item in (frame, last))
+        msg = f"frame {frame.index} is {new} pixels, those before it {old}; open a new session"
+        raise UsageError(msg)

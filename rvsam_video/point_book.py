@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.results import PointState, PointTable
+from rvsam_video.results import PointState, PointTable, point_states
 from rvsam_video.trackers.base import Arrays, TrackedPoints
 
 _ROW = np.dtype(
@@ -94,8 +94,7 @@ class PointBook:
         )
         at = np.flatnonzero(lives)[at]
         xy = tracked.xy[found].astype(np.float32)
-        states = np.where(tracked.visible[found], PointState.VISIBLE, PointState.HIDDEN)
-        states = np.where(_outside(xy, frame_size, border), PointState.OUTSIDE, states)
+        states = point_states(xy, tracked.visible[found], frame_size, border)
         rows["hidden_for"][at] += 1
         rows["hidden_for"][at[states == PointState.VISIBLE]] = 0
         return PointTable(
@@ -104,7 +103,7 @@ class PointBook:
             labels=rows["label"][at].copy(),
             xy=xy,
             confidence=tracked.confidence[found].astype(np.float32),
-            states=states.astype(np.int8),
+            states=states,
         )
 
     def surplus(self, object_id: int, keep: int) -> NDArray[np.int64]:
@@ -126,13 +125,3 @@ class PointBook:
         for name in _ROW.names or ():
             self.rows[name] = arrays[name]
         self.next_id = int(arrays["next_id"])
-
-
-def _outside(
-    xy: NDArray[np.float32], frame_size: tuple[int, int], border: float
-) -> NDArray[np.bool_]:
-    """Whether points lie outside the picture, or in its border as SAM-PT counts it."""
-    share = xy / np.asarray(frame_size, np.float32)
-    beyond = (share < border) | (share > 1 - border)
-    last = np.asarray(frame_size, np.float32) - 0.5
-    return np.asarray((beyond | (xy < -0.5) | (xy > last)).any(axis=1))

@@ -22,6 +22,29 @@ class PointState(IntEnum):
     """It has left the picture, or is within the border that is never prompted."""
 
 
+def point_states(
+    xy: NDArray[np.float32],
+    visible: NDArray[np.bool_],
+    frame_size: tuple[int, int],
+    border: float = 0.0,
+) -> NDArray[np.int8]:
+    """Return (N,) values of `PointState`.
+
+    Args:
+        xy: (N, 2) x, y in pixels.
+        visible: (N,) whether the tracker sees each point.
+        frame_size: (width, height).
+        border: points closer to the edge than this share of the side count as outside, as SAM-PT
+            counts it.
+    """
+    share = xy / np.asarray(frame_size, np.float32)
+    beyond = (share < border) | (share > 1 - border)
+    last = np.asarray(frame_size, np.float32) - 0.5
+    outside = (beyond | (xy < -0.5) | (xy > last)).any(axis=1)
+    states = np.where(visible, PointState.VISIBLE, PointState.HIDDEN)
+    return np.where(outside, PointState.OUTSIDE, states).astype(np.int8)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PointTable:
     """The tracked points of one frame, one row each.
@@ -90,6 +113,8 @@ class FrameResult:
         image: (H, W, 3) uint8, RGB.
         objects: the objects that live in this frame, by rising id.
         points: the tracked points of all objects with their states.
+        trails: (N, L, 2) float32, where each point was in the last L frames, this one last; NaN
+            where it was not seen. None unless trails were asked for.
     """
 
     index: int
@@ -97,6 +122,7 @@ class FrameResult:
     image: Image
     objects: tuple[ObjectResult, ...]
     points: PointTable
+    trails: NDArray[np.float32] | None = None
 
     @property
     def masks(self) -> dict[int, NDArray[np.bool_]]:

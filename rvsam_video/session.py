@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.errors import PromptError, UsageError
-from rvsam_video.frame import Frame, Image
+from rvsam_video.frame import Frame, Image, check_next
 from rvsam_video.merging import full_size_logits
 from rvsam_video.object_tracking import ObjectTracking
 from rvsam_video.prompts import Prompt, check_against_frame, merge_prompts
@@ -85,7 +85,7 @@ class Session:
         if not isinstance(frame, Frame):
             time = clock.monotonic() - self._began if time is None else time
             frame = Frame(self.last_index + 1, time, frame)
-        self._check_frame(frame)
+        check_next(frame, self._last)
         tracking = self._tracking or self._start(frame)
         self._waiting.append(frame)
         self._last = frame
@@ -220,22 +220,6 @@ class Session:
         self._tracking.restore(nested("tracking", arrays))
         self._waiting = deque(frames if int(arrays["waiting"]) else ())
         self._pending = [prompt for prompt in self._pending if prompt.frame > self.last_index]
-
-    def _check_frame(self, frame: Frame) -> None:
-        image = frame.image
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            msg = (
-                f"frame {frame.index} has shape {image.shape} and type {image.dtype}; "
-                "frames are (height, width, 3) uint8, RGB"
-            )
-            raise UsageError(msg)
-        if frame.index <= self.last_index:
-            msg = f"frame {frame.index} came after frame {self.last_index}; indices must rise"
-            raise UsageError(msg)
-        if self._last is not None and frame.size != self._last.size:
-            new, old = ("{}x{}".format(*item.size) for item in (frame, self._last))
-            msg = f"frame {frame.index} is {new} pixels, those before it {old}; open a new session"
-            raise UsageError(msg)
 
     def _start(self, frame: Frame) -> ObjectTracking:
         self.check_prompts(frame.size)

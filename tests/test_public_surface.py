@@ -31,6 +31,7 @@ SURFACE = {
     "load_prompts",
     "open_source",
     "save_prompts",
+    "track_points",
 }
 """Users' code holds these names: taking one away needs its successor named in CHANGELOG.md."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,8 @@ _BITS_PER_CHANNEL = 8
 # dark values most and keeps different ones apart (0, 64, 128, 192 become 30, 169, 207, 233).
 _DRAWING_FLOOR = 30
 _DRAWING_GAMMA = 0.35
+
+_GOLDEN_RATIO = 0.618033988749895
 
 
 def davis_palette() -> NDArray[np.uint8]:
@@ -44,3 +47,17 @@ def drawing_colour(object_id: int) -> tuple[int, int, int]:
         for value in davis_palette()[object_id % PALETTE_SIZE]
     )
     return red, green, blue
+
+
+@cache
+def point_colour(point_id: int) -> tuple[int, int, int]:
+    """Return a bright RGB colour for a point that belongs to no object.
+
+    Hues go round by the golden ratio, so that neighbours in number differ strongly however many
+    points there are.
+
+    Args:
+        point_id: 0 or higher.
+    """
+    red, green, blue = colorsys.hsv_to_rgb(point_id * _GOLDEN_RATIO % 1.0, 0.85, 1.0)
+    return round(255 * red), round(255 * green), round(255 * blue)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rvsam_video.frame import Image
 from rvsam_video.io.colours import drawing_colour
+from rvsam_video.io.trail_drawing import draw_trails
 from rvsam_video.results import FrameResult, ObjectResult, PointState, PointTable
 
 Colour = tuple[int, int, int]
@@ -31,7 +32,8 @@ def draw_overlay(result: FrameResult) -> Image:
 
     Masks are tinted and outlined in their object's colour. Points used as prompts are filled
     dots, hidden ones hollow rings, negative ones crosses; points outside the picture are left
-    out. Each visible object carries its id.
+    out. Each visible object carries its id. Points with trails are drawn for themselves, see
+    `draw_trails`.
 
     Args:
         result: one frame's result; not changed.
@@ -42,7 +44,10 @@ def draw_overlay(result: FrameResult) -> Image:
     canvas: Image = np.array(result.image, dtype=np.uint8, order="C")
     scale = max(1.0, min(canvas.shape[:2]) / _REFERENCE_SIDE)
     boxes = {item.object_id: _draw_mask(canvas, item, scale) for item in result.objects}
-    _draw_points(canvas, result.points, scale)
+    if result.trails is None:
+        _draw_points(canvas, result.points, scale)
+    else:
+        draw_trails(canvas, result.points, result.trails, scale)
     for object_id, box in boxes.items():
         if box is not None:
             _draw_label(canvas, object_id, box, scale)

@@ -17,10 +17,11 @@ MASK_FOLDER = "masks"
 OVERLAY_FILE = "overlay.mp4"
 RLE_FILE = "results.json"
 POINTS_FILE = "points.csv"
+ARRAYS_FILE = "points.npz"
 
-_RESULT_PATTERNS = (PROMPTS_FILE, OVERLAY_FILE, RLE_FILE, POINTS_FILE)
+_RESULT_PATTERNS = (PROMPTS_FILE, OVERLAY_FILE, RLE_FILE, POINTS_FILE, ARRAYS_FILE)
 _MASK_PATTERNS = ("*.png",)
-_WORKING_PATTERNS = (CHECKPOINT_FILE, "overlay.*", "overlay-held-*.yuv", "rle*")
+_WORKING_PATTERNS = (CHECKPOINT_FILE, "overlay.*", "overlay-held-*.yuv", "rle*", "points.rows")
 
 
 def temporary_name(name: str) -> str:

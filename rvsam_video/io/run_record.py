@@ -85,7 +85,7 @@ def timestamp() -> str:
 def current_versions() -> dict[str, str]:
     """Return the versions of all that results depend on, without importing any of it."""
     versions = {_PROGRAM: _version(_PROGRAM), "python": platform.python_version()}
-    versions |= {name: _version(name) for name in ("numpy", "av", "pillow", "pycocotools")}
+    versions |= {name: _version(name) for name in ("numpy", "torch", "av", "pillow", "pycocotools")}
     versions["opencv"] = next(
         (found for name in _OPENCV_WHEELS if (found := _version(name)) != "unknown"), "unknown"
     )

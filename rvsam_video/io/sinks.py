@@ -11,6 +11,7 @@ from typing import Protocol
 from rvsam_video.errors import OutputError, UsageError
 from rvsam_video.io.closing import ClosesItself
 from rvsam_video.results import FrameResult
+from rvsam_video.trackers.base import QueryPoints
 
 Mark = Mapping[str, int]
 """How far a sink had got at a checkpoint, for example a file's size in bytes."""
@@ -72,49 +73,67 @@ class SinkContext:
     Attributes:
         video_id: names the video in `results.json`.
         mask_stem: frame index to file name without ending; different frames need different names.
+        queries: all points that will be followed, where that is known beforehand.
     """
 
     video_id: int | str = 0
     mask_stem: Callable[[int], str] = five_digits
+    queries: QueryPoints | None = None
 
 
-# Modules are imported when a sink is made: `--help` lists the names without loading FFmpeg.
-_CLASSES = {
-    "overlay": ("rvsam_video.io.overlay_sink", "OverlaySink"),
+SinkClasses = Mapping[str, tuple[str, str]]
+"""Names of outputs to module and class; imported when a sink is made: `--help` lists names only."""
+
+_OVERLAY = ("rvsam_video.io.overlay_sink", "OverlaySink")
+_POINTS = ("rvsam_video.io.points_sink", "PointsSink")
+
+OBJECT_SINKS: SinkClasses = {
+    "overlay": _OVERLAY,
     "masks": ("rvsam_video.io.mask_sink", "MaskSink"),
     "rle": ("rvsam_video.io.rle_sink", "RleSink"),
-    "points": ("rvsam_video.io.points_sink", "PointsSink"),
+    "points": _POINTS,
 }
+"""Outputs of a run that follows objects."""
 
-SINK_NAMES = tuple(_CLASSES)
+POINT_SINKS: SinkClasses = {
+    "overlay": _OVERLAY,
+    "npz": ("rvsam_video.io.arrays_sink", "ArraysSink"),
+    "csv": _POINTS,
+}
+"""Outputs of a run that follows points alone."""
 
-
-def _factory(name: str) -> Callable[[Path, SinkContext], Sink]:
-    module, class_name = _CLASSES[name]
-    factory: Callable[[Path, SinkContext], Sink] = getattr(import_module(module), class_name)
-    return factory
+SINK_NAMES = tuple(OBJECT_SINKS)
 
 
 def create_sinks(
-    names: Iterable[str], folder: Path, context: SinkContext | None = None
+    names: Iterable[str],
+    folder: Path,
+    context: SinkContext | None = None,
+    classes: SinkClasses = OBJECT_SINKS,
 ) -> dict[str, Sink]:
     """Make the named sinks; nothing is opened or written before their `start`.
 
     Args:
-        names: of `SINK_NAMES`; a name given twice counts once.
+        names: of `classes`; a name given twice counts once.
         folder: the run folder.
         context: what the sinks want to know of the run.
+        classes: the outputs that there are.
 
     Raises:
         UsageError: if a name is unknown.
     """
     wanted = dict.fromkeys(names)
     for name in wanted:
-        if name not in _CLASSES:
-            msg = f"unknown output {name!r}; choose from: {', '.join(SINK_NAMES)}"
+        if name not in classes:
+            msg = f"unknown output {name!r}; choose from: {', '.join(classes)}"
             raise UsageError(msg)
     chosen = context or SinkContext()
-    return {name: _factory(name)(folder, chosen) for name in wanted}
+    return {name: _factory(*classes[name])(folder, chosen) for name in wanted}
+
+
+def _factory(module: str, class_name: str) -> Callable[[Path, SinkContext], Sink]:
+    factory: Callable[[Path, SinkContext], Sink] = getattr(import_module(module), class_name)
+    return factory
 
 
 class SinkWriter(ClosesItself):

@@ -1,0 +1,171 @@
+"""`rvsam-video points`: follow points alone through a video into a run folder."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+import click
+
+from rvsam_video.cli.options import (
+    RUNS,
+    RunArguments,
+    names_in,
+    out_option,
+    report_options,
+    run_name,
+    run_options,
+)
+
+if TYPE_CHECKING:
+    from rvsam_video.point_queries import PointRequest
+    from rvsam_video.point_runner import PointRunOptions
+    from rvsam_video.prompts import Prompt
+
+_NAMES_FRAME = re.compile(r"@[0-9]{1,10}$")
+
+
+@click.command("points", context_settings={"max_content_width": 100})
+@click.option(
+    "--grid",
+    type=click.IntRange(1, 300),
+    help="Points on each side of a grid over the picture, or inside the masks.  [default: 20, "
+    "unless points are given]",
+)
+@click.option(
+    "--query-frame",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Frame that points, masks and the grid belong to where they name none.",
+)
+@click.option(
+    "--point",
+    "points",
+    multiple=True,
+    metavar="[OBJ:]X,Y[@FRAME]",
+    help="A point in pixels. Repeatable.",
+)
+@click.option(
+    "--points-file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Points from a table with the columns x, y and maybe frame (.csv), a prompt file (.json) "
+    "or a SAM-PT query-point file (.txt). Repeatable.",
+)
+@click.option(
+    "--mask",
+    "masks",
+    multiple=True,
+    metavar="[OBJ:]FILE[@FRAME]",
+    help="A mask image: only points of the grid inside it are followed. Repeatable.",
+)
+@out_option
+@click.option(
+    "--save",
+    default="overlay,npz,csv",
+    show_default=True,
+    help="What to write, separated by commas.",
+)
+@click.option(
+    "--trail",
+    type=click.IntRange(1, 1000),
+    default=15,
+    show_default=True,
+    help="Frames of the trails in the overlay; 1 draws the points alone.",
+)
+@run_options
+@report_options
+def command(  # noqa: PLR0913 (one parameter per option)
+    *,
+    grid: int | None,
+    query_frame: int,
+    points: tuple[str, ...],
+    files: tuple[Path, ...],
+    masks: tuple[str, ...],
+    out: Path | None,
+    save: str,
+    trail: int,
+    as_json: bool,
+    debug: bool,  # noqa: ARG001
+    **given: Unpack[RunArguments],
+) -> int:
+    r"""Follow points through SOURCE and write an overlay with trails, points.npz and points.csv.
+
+    SOURCE is a video file, a folder or glob of images, a camera number, an rtsp:// or http(s)://
+    address, or - for standard input. The same command again goes on where an interrupted one
+    stopped.
+
+    \b
+    Examples:
+      rvsam-video points clip.mp4 --grid 30
+      rvsam-video points clip.mp4 --point 320,240 --point 100,80@30
+      rvsam-video points clip.mp4 --mask first.png --tracker lucas-kanade --out runs/a
+    """
+    from rvsam_video.cli.running import choose_tracker, run_and_report
+    from rvsam_video.point_queries import PointRequest
+    from rvsam_video.point_runner import PointRunOptions, run_points
+
+    given["tracker"] = choose_tracker(given["tracker"], given["tracker_checkpoint"])
+    prompts = _prompts(points, files, masks, query_frame)
+    options = PointRunOptions(
+        **given,
+        request=PointRequest(prompts=prompts, grid=grid, query_frame=query_frame),
+        out=out or RUNS / f"{run_name(given['source'])}-points",
+        save=names_in(save),
+        trail=trail,
+    )
+    networks = {options.tracker: options.tracker_checkpoint}
+    return run_and_report(
+        partial(run_points, options), networks, _opening(options), as_json=as_json
+    )
+
+
+def _prompts(
+    points: tuple[str, ...], files: tuple[Path, ...], masks: tuple[str, ...], query_frame: int
+) -> list[Prompt]:
+    """Read everything that says which points, in the order of points, files and masks."""
+    from rvsam_video.prompt_parsing import parse_mask, parse_points
+
+    words = [word for text in points for word in text.split()]
+    prompts = [item for word in words for item in parse_points(_with_frame(word, query_frame))]
+    prompts += [item for path in files for item in _from_file(path, query_frame)]
+    return prompts + [item for text in masks for item in parse_mask(_with_frame(text, query_frame))]
+
+
+def _with_frame(text: str, frame: int) -> str:
+    return text if _NAMES_FRAME.search(text) else f"{text}@{frame}"
+
+
+def _from_file(path: Path, query_frame: int) -> list[Prompt]:
+    from rvsam_video.point_queries import read_point_table
+    from rvsam_video.prompt_file import read_text
+    from rvsam_video.prompt_parsing import parse_points
+
+    if path.suffix.lower() in {".json", ".txt"}:
+        return parse_points(str(path))
+    return read_point_table(read_text(path), str(path), query_frame)
+
+
+def _opening(options: PointRunOptions) -> str:
+    """Say what is about to track: nothing is chosen silently."""
+    from rvsam_video.cli.running import about_part
+
+    tracker = about_part(options.tracker, options.tracker_checkpoint)
+    return f"tracker {tracker}, {_about(options.request)}"
+
+
+def _about(request: PointRequest) -> str:
+    from rvsam_video.point_queries import DEFAULT_GRID
+
+    count = sum(len(prompt.points) for prompt in request.prompts)
+    regions = sum(prompt.mask is not None or prompt.box is not None for prompt in request.prompts)
+    parts = [f"{count} point{'s' * (count > 1)}"] if count else []
+    if request.grid or regions or not request.prompts:
+        side = request.grid or DEFAULT_GRID
+        inside = f" inside {regions} region{'s' * (regions > 1)}" if regions else ""
+        parts.append(f"a grid of {side}x{side} points{inside}")
+    return " and ".join(parts)

@@ -88,8 +88,9 @@ def interpolate(blocks: Tensor, xy: Tensor) -> Tensor:
     Returns:
         (N, frames, 49, D).
     """
+    points, frames, _, width = blocks.shape
     fraction = (xy - xy.floor()).to(blocks.dtype)[..., None, None, None]
-    cells = blocks.unflatten(2, (CELLS, CELLS))
+    cells = blocks.view(points, frames, CELLS, CELLS, width)
     columns = torch.lerp(cells[:, :, :-1], cells[:, :, 1:], fraction[:, :, 0])
     places = torch.lerp(columns[:, :, :, :-1], columns[:, :, :, 1:], fraction[:, :, 1])
     return places.flatten(2, 3)
@@ -124,7 +125,7 @@ def volumes(tables: tuple[CellTable, ...], features: Tensor, xy: Tensor) -> Iter
         (points, S, L, 2401) products of the next points, neighbourhood slow and support fast.
     """
     group = _points_at_once(tables[0], xy)
-    for places, known in zip(xy.split(group), features.split(group), strict=True):
+    for places, known in zip(torch.split(xy, group), torch.split(features, group), strict=True):
         levels = [
             _products(table, known[:, depth], places / 2**depth)
             for depth, table in enumerate(tables)

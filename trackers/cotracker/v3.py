@@ -1,0 +1,106 @@
+"""CoTracker 3: all-pairs correlation of neighbourhoods, updates of place, visibility, confidence.
+
+Written from the paper (Karaev et al., "CoTracker3: Simpler and Better Point Tracking by
+Pseudo-Labelling Real Videos", 2024) and from what facebookresearch/co-tracker computes at commit
+82e02e8029753ad4ef13cf06be7f4fc5facdda4d; names of weights are those of the released checkpoints.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
+
+from rvsam_video.trackers.cotracker.embeddings import time_embedding
+from rvsam_video.trackers.cotracker.encoder import FeatureEncoder
+from rvsam_video.trackers.cotracker.fourier import (
+    MOTION_WIDTH,
+    fit_time,
+    motion_features,
+    relative_motion,
+)
+from rvsam_video.trackers.cotracker.network import Levels, WindowInput, WindowOutput
+from rvsam_video.trackers.cotracker.pyramid import LEVELS, feature_pyramid
+from rvsam_video.trackers.cotracker.virtual_tracks import VirtualTrackTransformer
+from rvsam_video.trackers.cotracker.volume_correlation import (
+    NEIGHBOURS,
+    CellTable,
+    supports,
+    volumes,
+)
+
+CORRELATION_WIDTH = 256
+TOKEN_WIDTH = 2 + LEVELS * CORRELATION_WIDTH + MOTION_WIDTH
+
+
+class CorrelationMlp(nn.Module):
+    """Condenses the 2401 correlations of a level to 256 values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(NEIGHBOURS**2, 384)
+        self.fc2 = nn.Linear(384, CORRELATION_WIDTH)
+
+    def forward(self, volume: Tensor) -> Tensor:
+        """Turn (..., 2401) into (..., 256)."""
+        condensed: Tensor = self.fc2(F.gelu(self.fc1(volume)))
+        return condensed
+
+
+class CoTracker3(nn.Module):
+    """CoTracker 3, a `WindowNetwork`.
+
+    Args:
+        window: frames that the weights were trained with: 16 for the released online ones, 60
+            for the offline ones.
+        whole: take a video of any length in one window, as the offline weights are meant to be
+            used, instead of filling windows up.
+        resolution: (height, width) in pixels that pictures are resized to: motion is measured in
+            fractions of it. All released weights were trained with 384 x 512.
+    """
+
+    stride = 4
+    logit_channels = 2
+    initial_logit = 0.0
+    waiting_take_part = True
+    aligned_corners = True
+
+    time_emb: Tensor
+
+    def __init__(
+        self, *, window: int, whole: bool = False, resolution: tuple[int, int] = (384, 512)
+    ) -> None:
+        super().__init__()
+        self.window = window
+        self.step = window // 2
+        self.pads = not whole
+        self.register_buffer("time_emb", time_embedding(window, TOKEN_WIDTH)[None])
+        self.fnet = FeatureEncoder()
+        self.updateformer = VirtualTrackTransformer(TOKEN_WIDTH, outputs=2, depth=3, logits=2)
+        self.corr_mlp = CorrelationMlp()
+        height, width = resolution
+        self._extent = (width / self.stride, height / self.stride)
+
+    def encode(self, images: Tensor) -> Levels:
+        """Compute the pyramid of (n, 3, H, W) pictures, 0 to 255, from features of length one."""
+        features = self.fnet(images).float()
+        length = features.square().sum(1, keepdim=True).clamp(min=1e-12).sqrt()
+        return feature_pyramid(features / length)
+
+    def describe(self, levels: Levels, xy: Tensor) -> Tensor:
+        """Return the neighbourhoods of (N, 2) places, in cells: (N, 4, 49, 128)."""
+        return supports(levels, xy)
+
+    def refine(self, window: WindowInput, iterations: int) -> WindowOutput:
+        """Follow the points through one window."""
+        tables = tuple(CellTable.of(level) for level in window.levels)
+        time = fit_time(self.time_emb, len(window.xy))
+        xy, logits = window.xy.transpose(0, 1), window.logits.transpose(0, 1)
+        for _ in range(iterations):
+            found = [self.corr_mlp(part) for part in volumes(tables, window.features, xy)]
+            correlation = torch.cat(found).flatten(2)
+            motion = motion_features(relative_motion(xy, self._extent))
+            tokens = torch.cat((logits, correlation, motion), -1) + time
+            update = self.updateformer(tokens).float()
+            xy, logits = xy + update[..., :2], logits + update[..., 2:]
+        return WindowOutput(xy.transpose(0, 1).contiguous(), logits.transpose(0, 1).contiguous())

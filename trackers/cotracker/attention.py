@@ -24,6 +24,11 @@ def _normalise(tokens: Tensor) -> Tensor:
     return F.layer_norm(tokens, (tokens.shape[-1],), eps=_EPS)
 
 
+def _split_heads(tokens: Tensor) -> Tensor:
+    """Turn (B, L, C) into (B, heads, L, C / heads)."""
+    return tokens.view(*tokens.shape[:2], HEADS, -1).transpose(1, 2)
+
+
 def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
     """Attend with 8 heads.
 
@@ -36,7 +41,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = Non
     Returns:
         (B, L, C).
     """
-    query, key, value = (x.unflatten(-1, (HEADS, -1)).transpose(1, 2) for x in (query, key, value))
+    query, key, value = (_split_heads(x) for x in (query, key, value))
     attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     return attended.transpose(1, 2).flatten(2)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rvsam_video.trackers.cotracker.sampling import neighbours
+
 MOTION_WIDTH = 130
 """Values that `motion_embedding` makes of a motion."""
 
@@ -47,6 +49,26 @@ def place_embedding(height: int, width: int, channels: int) -> Tensor:
     return torch.cat(
         [x.T[:, None].expand(-1, height, -1), y.T[:, :, None].expand(-1, -1, width)]
     ).contiguous()
+
+
+def place_embedding_at(xy: Tensor, size: tuple[int, int], channels: int) -> Tensor:
+    """Sample what `place_embedding` returns bilinearly, without building it.
+
+    Args:
+        xy: (N, 2) places in cells; those outside read the nearest border.
+        size: (height, width) of the map.
+        channels: values per place.
+
+    Returns:
+        (N, channels) float32.
+    """
+    halves = []
+    for places, cells in zip(xy.unbind(-1), reversed(size), strict=True):
+        # Tables come from the processor: Apple GPUs know no double precision.
+        table = sine_embedding(torch.arange(cells), channels // 2).float().to(xy.device)
+        before, behind, fraction = neighbours(places, cells)
+        halves.append(torch.lerp(table[before], table[behind], fraction))
+    return torch.cat(halves, -1)
 
 
 def motion_embedding(motion: Tensor) -> Tensor:

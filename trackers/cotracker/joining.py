@@ -30,7 +30,7 @@ def join_resized(maps: Sequence[Tensor], weight: Tensor, bias: Tensor | None, si
     Returns:
         (n, outputs, height, width), channels-last.
     """
-    weights = weight.split([part.shape[1] for part in maps], 1)
+    weights = torch.split(weight, [part.shape[1] for part in maps], 1)
     grows = [part.shape[3] < size[1] for part in maps]
     direct = [_resize(part, size) for part, late in zip(maps, grows, strict=True) if not late]
     chosen = [part for part, late in zip(weights, grows, strict=True) if not late]

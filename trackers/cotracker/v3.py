@@ -85,7 +85,8 @@ class CoTracker3(nn.Module):
         """Compute the pyramid of (n, 3, H, W) pictures, 0 to 255, from features of length one."""
         features = self.fnet(images).float()
         length = features.square().sum(1, keepdim=True).clamp(min=1e-12).sqrt()
-        return feature_pyramid(features / length)
+        # Windows read the channels of a cell together, and read each frame many times.
+        return feature_pyramid((features / length).contiguous(memory_format=torch.channels_last))
 
     def describe(self, levels: Levels, xy: Tensor) -> Tensor:
         """Return the neighbourhoods of (N, 2) places, in cells: (N, 4, 49, 128)."""

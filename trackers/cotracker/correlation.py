@@ -39,8 +39,8 @@ def correlate(levels: Levels, features: Tensor, xy: Tensor, *, zeros: bool) -> T
         (N, S, L * 49), level slow, then the offset along x, then the one along y.
     """
     tables = [CellTable.of(level) for level in levels]
-    each = features[0].numel() * CELLS * CELLS * features.element_size()
-    group = max(1, GATHERED_BYTES // max(each, 1))
+    each = features.shape[1] * CELLS**2 * features.shape[2] * features.element_size()
+    group = max(1, GATHERED_BYTES // each)
     scaled = features / features.shape[-1] ** 0.5
     found = [
         torch.cat([_one_level(table, f, c / 2**i, zeros) for i, table in enumerate(tables)], -1)

@@ -29,6 +29,7 @@ class CoTracker:
         name: registry name.
         lookahead: frames after a frame, at worst, before its result is out: all of a window.
         settings: how the network is used.
+        device: where the network runs.
 
     Raises:
         UsageError: if the whole video is to be one window of a network with fixed windows.
@@ -53,7 +54,8 @@ class CoTracker:
             )
             raise UsageError(msg)
         self.lookahead = sys.maxsize if self.settings.whole_video else network.window - 1
-        self._inference = Inference(network, device, half=half, compiled=compiled)
+        self.device = torch.device(device)
+        self._inference = Inference(network, self.device, half=half, compiled=compiled)
 
     def start(self, frame_size: tuple[int, int]) -> CoTrackerState:
         """Begin a video whose frames are (width, height) pixels."""

@@ -71,6 +71,7 @@ def test_auto_takes_weights_that_are_there_and_tells_of_their_licence(here, caps
     assert weights["licence"] == "CC-BY-NC-4.0"
     assert weights["notice"] == NOTICE
     assert "CoTracker3" in weights["citation"]
+    assert kept["device"] == "cpu"
     assert kept["command"]["tracker"] == NAME
     assert kept["command"]["tracker_weights"] == weights["sha256"]
 

@@ -2,7 +2,7 @@
 
 The public code multiplies every vector with every cell of every level and samples the 7x7
 neighbourhood from the products. Here only the 8x8 cells around a place are multiplied, and their
-64 products interpolated: the same values without the volumes.
+64 products interpolated: the same values without the volumes. Only of small levels all cells are.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ CORRELATION_WIDTH = LEVELS * NEIGHBOURS
 
 GATHERED_BYTES = 16 << 20
 """Feature vectors gathered at once, so that memory does not grow with the number of points."""
+
+_SMALL_LEVEL = 16 * CELLS**2
+"""Cells of a level up to which a product with all of them costs less than gathering 64."""
 
 
 def correlate(levels: Levels, features: Tensor, xy: Tensor, *, zeros: bool) -> Tensor:
@@ -51,10 +54,23 @@ def correlate(levels: Levels, features: Tensor, xy: Tensor, *, zeros: bool) -> T
 
 def _one_level(table: CellTable, features: Tensor, xy: Tensor, zeros: bool) -> Tensor:
     """Return the (N, S, 49) correlations with one level."""
-    products = table.blocks(xy) @ features[..., None]
+    small = table.height * table.width <= _SMALL_LEVEL
+    products = _chosen_of_all(table, features, xy) if small else _chosen(table, features, xy)
     if zeros:
-        products = products * _inside(table, xy)[..., None]
-    return interpolate(products, xy)[..., 0]
+        products = products * _inside(table, xy)
+    return interpolate(products[..., None], xy)[..., 0]
+
+
+def _chosen(table: CellTable, features: Tensor, xy: Tensor) -> Tensor:
+    """Gather the cells around places and multiply them: (N, S, 64)."""
+    return (table.blocks(xy) @ features[..., None])[..., 0]
+
+
+def _chosen_of_all(table: CellTable, features: Tensor, xy: Tensor) -> Tensor:
+    """Multiply with all cells and gather the products around places: (N, S, 64)."""
+    cells = table.rows.view(table.frames, -1, features.shape[-1])
+    products = torch.bmm(features.transpose(0, 1), cells.transpose(1, 2))
+    return products.gather(2, table.cells(xy).transpose(0, 1)).transpose(0, 1)
 
 
 def _inside(table: CellTable, xy: Tensor) -> Tensor:

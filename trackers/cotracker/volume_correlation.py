@@ -57,8 +57,8 @@ class CellTable:
         frames, channels, height, width = level.shape
         return cls(level.permute(0, 2, 3, 1).reshape(-1, channels), frames, height, width)
 
-    def blocks(self, xy: Tensor) -> Tensor:
-        """Gather the 8x8 cells around places, x slow and y fast.
+    def cells(self, xy: Tensor) -> Tensor:
+        """Number the 8x8 cells around places within their frame, x slow and y fast.
 
         Cells outside repeat the nearest one inside, which is what sampling with border padding
         comes to.
@@ -67,15 +67,23 @@ class CellTable:
             xy: (N, frames, 2) places in cells of this level.
 
         Returns:
-            (N, frames, 64, C).
+            (N, frames, 64) int64.
         """
-        reach = torch.arange(-RADIUS, CELLS - RADIUS, device=xy.device)
-        corner = xy.floor().long()
-        x = (corner[..., :1] + reach).clamp(0, self.width - 1)
-        y = (corner[..., 1:] + reach).clamp(0, self.height - 1)
-        frame = torch.arange(self.frames, device=xy.device) * self.height
-        index = (y + frame[:, None])[..., None, :] * self.width + x[..., :, None]
-        return F.embedding(index.flatten(2), self.rows)
+        x, y = _reached(xy[..., 0], self.width), _reached(xy[..., 1], self.height)
+        return (y[..., None, :] * self.width + x[..., :, None]).flatten(2)
+
+    def blocks(self, xy: Tensor) -> Tensor:
+        """Gather the (N, frames, 64, C) vectors of the cells around (N, frames, 2) places."""
+        frame = torch.arange(self.frames, device=xy.device) * (self.height * self.width)
+        return F.embedding(self.cells(xy) + frame[:, None], self.rows)
+
+
+def _reached(places: Tensor, size: int) -> Tensor:
+    """Return the 8 cells of an axis around each place: (...) to (..., 8)."""
+    reach = torch.arange(-RADIUS, CELLS - RADIUS, device=places.device)
+    # Clamped twice: the first time because integers end long before floating-point numbers do.
+    below = places.floor().clamp(-CELLS, size + CELLS).long()
+    return (below[..., None] + reach).clamp(0, size - 1)
 
 
 def interpolate(blocks: Tensor, xy: Tensor) -> Tensor:

@@ -90,9 +90,9 @@ def _grid_sample(maps: torch.Tensor, xy: torch.Tensor, padding: str) -> torch.Te
 @pytest.mark.parametrize("zeros", [True, False])
 def test_correlations_are_samples_of_full_products(zeros):
     torch.manual_seed(3)
-    levels = feature_pyramid(torch.randn(4, 8, 19, 33))
-    features, xy = torch.randn(6, 4, 8), 60 * torch.rand(6, 4, 2) - 15
-    xy[0], xy[1] = torch.tensor([32.0, 18.0]), torch.tensor([-500.0, 7.5])
+    levels = feature_pyramid(torch.randn(4, 8, 33, 47))
+    features, xy = torch.randn(6, 4, 8), 80 * torch.rand(6, 4, 2) - 15
+    xy[0], xy[1] = torch.tensor([46.0, 32.0]), torch.tensor([-500.0, 7.5])
     found = correlate(levels, features, xy, zeros=zeros).view(6, 4, 4, 49)
     offsets = torch.tensor([[k // 7 - 3.0, k % 7 - 3.0] for k in range(49)])
     padding = "zeros" if zeros else "border"

@@ -14,7 +14,7 @@ SETTINGS = SegmentationSettings(positive_points=4, refill_below=0.9, refill_scor
 
 @pytest.fixture
 def session(fakes, fake_network):
-    options = CoTrackerSettings(network_size=(64, 48), iterations=1, visibility_threshold=0.33)
+    options = CoTrackerSettings(network_size=(64, 48), iterations=1, visibility_threshold=0.285)
     tracker = CoTracker("fake", fake_network(), options)
     prompts = [
         Prompt.create(object_id=1, frame=0, points=[[20, 24]]),

@@ -1,12 +1,12 @@
 """Speed and memory of the CoTracker versions, by themselves and against the plain method.
 
-    python benchmarks/trackers.py [--names cotracker1,cotracker3-online] [--points 10,100,1000,4000]
+    python benchmarks/trackers.py [--names cotracker1,cotracker3-online] [--points 100,10,1000,4000]
                                   [--frames 50,200,2000] [--threads 1,2]
     python benchmarks/trackers.py --compare v3_online,v3_offline,v1 [--frames 48] [--repeats 1]
 
 The first form streams a clip of 384x512 pixels through the tracker as a run does. One number is
-varied at a time; the others are 100 points, 50 frames and 1 thread. It prints frames per second,
-CPU seconds, memory above the loaded model, and the shares of the parts.
+varied at a time, while the others are the first of their lists. It prints frames per second, CPU
+seconds, memory above the loaded model, and the shares of the parts.
 
 The second form follows 100 points of the first frame with the networks of this package and with
 `cotracker_plain.py`, the method written down step by step. Each form has a process of its own, one
@@ -34,7 +34,8 @@ import numpy as np
 from cotracker_weights import golden_clip, golden_network, spread_points
 from segmenters import WAITING, peak_memory
 
-BASE = {"points": 100, "frames": 50, "threads": 1}
+AXES = ("points", "frames", "threads")
+COMPARED_POINTS = 100
 NAMES = {"v1": "cotracker1", "v3_online": "cotracker3-online", "v3_offline": "cotracker3-offline"}
 VERSIONS = "cotracker1,cotracker2,cotracker3-online,cotracker3-offline"
 ITERATIONS = 6
@@ -131,7 +132,7 @@ def follow(version: str, form: str, frames: int, place: Path) -> dict[str, float
 
     torch.set_num_threads(1)
     network = golden_network(NAMES[version])
-    clip, points = golden_clip(frames), spread_points(BASE["points"])
+    clip, points = golden_clip(frames), spread_points(COMPARED_POINTS)
     answers: list[np.ndarray] = []
 
     def ours() -> None:
@@ -208,8 +209,9 @@ def compare(version: str, frames: int, repeats: int) -> None:
 
 def sweep(name: str, options: argparse.Namespace) -> None:
     """Print the measurements of one tracker, one number varied at a time."""
-    axes = {key: numbers(getattr(options, key)) for key in BASE}
-    cases = [BASE | {key: value} for key, values in axes.items() for value in values]
+    axes = {key: numbers(getattr(options, key)) for key in AXES}
+    base = {key: values[0] for key, values in axes.items()}
+    cases = [base | {key: value} for key, values in axes.items() for value in values]
     for case in [case for index, case in enumerate(cases) if case not in cases[:index]]:
         facts = in_child(stream={"name": name, **case}, threads=case["threads"])
         parts = ("encoder", "correlation", "transformer", "rest")
@@ -239,7 +241,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--names", default=VERSIONS)
-    parser.add_argument("--points", default="10,100,1000,4000")
+    parser.add_argument("--points", default="100,10,1000,4000")
     parser.add_argument("--frames", default=None, help="default: 50,200,2000, or 48 to compare")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--compare", metavar="VERSIONS", help=f"of {', '.join(NAMES)}")

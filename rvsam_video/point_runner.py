@@ -11,7 +11,7 @@ from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sinks import POINT_SINKS, SinkContext, create_sinks
 from rvsam_video.point_queries import PointRequest
 from rvsam_video.point_tracking import PointSession
-from rvsam_video.run_loop import Job, RunListener, RunSummary, drive
+from rvsam_video.run_loop import Job, RunListener, RunSummary, drive, refuse_endless
 from rvsam_video.run_options import CommonOptions
 from rvsam_video.trackers import create_tracker, weights_of
 
@@ -73,6 +73,7 @@ def _prepare(options: PointRunOptions, source: FrameSource) -> Job:
     queries, object_ids = options.request.points(source.size)
     sinks = create_sinks(options.save, options.out, SinkContext(queries=queries), POINT_SINKS)
     tracker = create_tracker(options.tracker, options.tracker_checkpoint, options.device)
+    refuse_endless(tracker, source)
     weights = weights_of(options.tracker, options.tracker_checkpoint)
     session = PointSession(tracker, queries, object_ids, options.trail)
     return Job(

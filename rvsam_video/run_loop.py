@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from rvsam_video.engine import DECODE_AHEAD
-from rvsam_video.errors import OutputError, RvsamError, SourceError
+from rvsam_video.errors import OutputError, RvsamError, SourceError, UsageError
 from rvsam_video.frame import Frame
 from rvsam_video.io import prefetch
 from rvsam_video.io.background import BackgroundWriter
@@ -21,7 +22,7 @@ from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sinks import Sink
 from rvsam_video.results import FrameResult
 from rvsam_video.run_options import CommonOptions
-from rvsam_video.trackers.base import Arrays
+from rvsam_video.trackers.base import Arrays, PointTracker
 
 CHECKPOINT_EVERY = 25
 """Frames between two checkpoints: at most this much work is done again after a kill."""
@@ -168,6 +169,20 @@ def drive(
             source.close()
             with options.open(folder.checkpoint.next_frame) as rest:
                 return _Run(options, folder, job, listener, should_stop).go(rest)
+
+
+def refuse_endless(tracker: PointTracker, source: FrameSource) -> None:
+    """Refuse a tracker that answers at the end of the video for a source that has none.
+
+    Raises:
+        UsageError: naming what to choose instead.
+    """
+    if source.live and tracker.lookahead == sys.maxsize:
+        msg = (
+            f"{tracker.name} answers at the end of the video, but {source.name} is live and would "
+            "fill the memory first; choose a tracker that streams, such as cotracker3-online"
+        )
+        raise UsageError(msg)
 
 
 def _refuse_unrepeatable(options: CommonOptions, source: FrameSource) -> None:

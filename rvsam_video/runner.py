@@ -16,7 +16,7 @@ from rvsam_video.io.sinks import SINK_NAMES, SinkContext, create_sinks
 from rvsam_video.prompt_file import save_prompts
 from rvsam_video.prompt_json import prompts_to_json
 from rvsam_video.prompts import Prompt
-from rvsam_video.run_loop import Job, RunListener, RunSummary, Silent, drive
+from rvsam_video.run_loop import Job, RunListener, RunSummary, Silent, drive, refuse_endless
 from rvsam_video.run_options import CommonOptions
 from rvsam_video.segmenters import SAM_VARIANTS, Segmenter, create_segmenter
 from rvsam_video.segmenters import weights_of as segmenter_weights
@@ -91,6 +91,7 @@ def run(
 def _prepare(options: RunOptions, source: FrameSource) -> Job:
     sinks = create_sinks(options.save, options.out, _context(source))
     tracker, segmenter = _load(options)
+    refuse_endless(tracker, source)
     weights = {
         "weights": segmenter_weights(options.segmenter, options.checkpoint),
         "tracker_weights": tracker_weights(options.tracker, options.tracker_checkpoint),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import sys
 import tracemalloc
 from dataclasses import replace
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -134,6 +137,20 @@ def test_points_after_the_end_are_reported(options):
     late = PointRequest(prompts=[Prompt.create(frame=99, points=[[1, 1]])], grid=2)
     summary = run_points(replace(options, request=late, max_frames=2))
     assert summary.messages == ("the points of frame 99 were not used: the video ended before it",)
+
+
+def test_a_live_source_needs_a_tracker_that_streams(options, fakes, monkeypatch):
+    whole = fakes.DriftTracker(lookahead=sys.maxsize)
+    monkeypatch.setattr("rvsam_video.point_runner.create_tracker", lambda *_: whole)
+    camera = SimpleNamespace(
+        live=True, name="camera 0", size=(160, 90), frame_count=None, close=lambda: None
+    )
+    monkeypatch.setattr(
+        "rvsam_video.run_options.open_source", lambda *_, **__: contextlib.nullcontext(camera)
+    )
+    with pytest.raises(UsageError, match=r"camera 0 is live.*cotracker3-online"):
+        run_points(options)
+    assert not options.out.exists()
 
 
 def test_an_unknown_output_makes_nothing(options):

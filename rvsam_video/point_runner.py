@@ -8,7 +8,8 @@ from functools import partial
 
 from rvsam_video.io.base import FrameSource
 from rvsam_video.io.run_identity import Json
-from rvsam_video.io.sinks import POINT_SINKS, SinkContext, create_sinks
+from rvsam_video.io.sink_names import POINT_SINKS
+from rvsam_video.io.sinks import SinkContext, create_sinks
 from rvsam_video.point_queries import PointRequest
 from rvsam_video.point_tracking import PointSession
 from rvsam_video.run_loop import Job, RunListener, RunSummary, drive, refuse_endless
@@ -25,7 +26,7 @@ class PointRunOptions(CommonOptions):
 
     Attributes:
         request: which points to follow.
-        save: names of outputs, of `rvsam_video.io.sinks.POINT_SINKS`.
+        save: names of outputs, of `rvsam_video.io.sink_names.POINT_SINKS`.
         trail: frames of the trails in the overlay; 1 draws the points alone.
     """
 

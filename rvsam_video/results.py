@@ -143,3 +143,15 @@ class FrameResult:
         for item in self.objects:
             indices[item.mask] = item.object_id
         return indices
+
+    def foreground(self) -> NDArray[np.bool_]:
+        """Return (H, W) bool: the pixels of any object."""
+        mask = np.zeros(self.image.shape[:2], np.bool_)
+        for item in self.objects:
+            mask |= item.mask
+        return mask
+
+    def cut_out(self) -> NDArray[np.uint8]:
+        """Return (H, W, 4) uint8 RGBA: the objects' pixels opaque, all others zero."""
+        inside = self.foreground()[..., None]
+        return np.concatenate([self.image * inside, inside * np.uint8(255)], axis=2)

@@ -12,7 +12,8 @@ from rvsam_video.io.base import FrameSource
 from rvsam_video.io.image_sequence import ImageSequence
 from rvsam_video.io.layout import PROMPTS_FILE
 from rvsam_video.io.run_identity import Json
-from rvsam_video.io.sinks import SINK_NAMES, SinkContext, create_sinks
+from rvsam_video.io.sink_names import DEFAULT_SINKS
+from rvsam_video.io.sinks import SinkContext, create_sinks
 from rvsam_video.prompt_file import save_prompts
 from rvsam_video.prompt_json import prompts_to_json
 from rvsam_video.prompts import Prompt
@@ -34,7 +35,8 @@ class RunOptions(CommonOptions):
 
     Attributes:
         prompts: what to follow.
-        save: names of outputs, of `rvsam_video.io.sinks.SINK_NAMES`.
+        save: names of outputs, of `rvsam_video.io.sink_names.SINK_NAMES`.
+        background: RGB colour behind cut-out objects.
         segmenter: registry name.
         checkpoint: a file of weights for the segmenter, instead of the published ones.
         backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
@@ -42,7 +44,8 @@ class RunOptions(CommonOptions):
     """
 
     prompts: list[Prompt]
-    save: tuple[str, ...] = SINK_NAMES
+    save: tuple[str, ...] = DEFAULT_SINKS
+    background: tuple[int, int, int] = (0, 255, 0)
     segmenter: str = DEFAULT_SEGMENTER
     checkpoint: Path | None = None
     backend: str = "torch"
@@ -56,6 +59,7 @@ class RunOptions(CommonOptions):
             **self.reading(source),
             "prompts": prompts_to_json(self.prompts),
             "save": sorted(self.save),
+            "background": list(self.background),
             "tracker": self.tracker,
             "segmenter": self.segmenter,
             **{name: facts.get("sha256") for name, facts in weights.items()},
@@ -89,7 +93,7 @@ def run(
 
 
 def _prepare(options: RunOptions, source: FrameSource) -> Job:
-    sinks = create_sinks(options.save, options.out, _context(source))
+    sinks = create_sinks(options.save, options.out, _context(source, options.background))
     tracker, segmenter = _load(options)
     refuse_endless(tracker, source)
     weights = {
@@ -135,9 +139,9 @@ def _unused(session: Session) -> list[str]:
     ]
 
 
-def _context(source: FrameSource) -> SinkContext:
+def _context(source: FrameSource, background: tuple[int, int, int]) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
     video_id = Path(source.name).stem or source.name
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
-        return SinkContext(video_id, source.stems.__getitem__)
-    return SinkContext(video_id)
+        return SinkContext(video_id, source.stems.__getitem__, background=background)
+    return SinkContext(video_id, background=background)

@@ -18,6 +18,7 @@ from rvsam_video.cli.options import (
     run_options,
 )
 from rvsam_video.errors import PromptError, UsageError
+from rvsam_video.io.sink_names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
     from rvsam_video.prompts import Prompt
@@ -54,9 +55,16 @@ PICK = "pick"
 @out_option
 @click.option(
     "--save",
-    default="overlay,masks,rle,points",
+    default=",".join(DEFAULT_SINKS),
     show_default=True,
-    help="What to write, separated by commas.",
+    help=f"What to write, separated by commas, of: {', '.join(SINK_NAMES)}.",
+)
+@click.option(
+    "--background",
+    default="#00ff00",
+    show_default=True,
+    metavar="COLOUR",
+    help="Behind the objects of --save cutout: a name or #rrggbb.",
 )
 @click.option(
     "--segmenter",
@@ -88,6 +96,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     masks: tuple[str, ...],
     out: Path | None,
     save: str,
+    background: str,
     segmenter: str,
     checkpoint: Path | None,
     backend: str,
@@ -97,7 +106,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     debug: bool,  # noqa: ARG001
     **given: Unpack[RunArguments],
 ) -> int:
-    r"""Follow objects through SOURCE and write masks, an overlay and points.
+    """Follow objects through SOURCE and write masks, an overlay and points.
 
     SOURCE is a video file, a folder or glob of images, a camera number, an rtsp:// or http(s)://
     address, or - for standard input. At least one of --points, --box and --mask says what to
@@ -108,7 +117,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video track clip.mp4 --points 320,240
       rvsam-video track clip.mp4 --points 1:320,240 --points 2:100,80 --points 1:350,90,0@30
       rvsam-video track frames/ --mask first.png --save masks,rle --out runs/a
-    """
+    """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.running import choose_segmenter, choose_tracker, run_and_report
     from rvsam_video.runner import RunOptions, run
     from rvsam_video.settings import SegmentationSettings
@@ -119,6 +128,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
         prompts=_prompts(points, boxes, masks),
         out=out or RUNS / run_name(given["source"]),
         save=names_in(save),
+        background=_colour(background),
         segmenter=choose_segmenter(segmenter, checkpoint),
         checkpoint=checkpoint,
         backend=backend,
@@ -172,3 +182,14 @@ def _prompts(
         )
         raise PromptError(msg)
     return prompts
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError as error:
+        msg = f"--background is {text!r}; write a colour as #rrggbb, or a name such as white"
+        raise UsageError(msg) from error
+    return red, green, blue

@@ -15,13 +15,46 @@ PROMPTS_FILE = "prompts.json"
 
 MASK_FOLDER = "masks"
 OVERLAY_FILE = "overlay.mp4"
+SIDE_BY_SIDE_FILE = "side-by-side.mp4"
+CUTOUT_FILE = "cutout.mp4"
+CUTOUT_FOLDER = "cutouts"
+ALPHA_FILE = "alpha.mov"
 RLE_FILE = "results.json"
+COCO_FILE = "coco.json"
+CVAT_FILE = "cvat.xml"
+NPZ_FILE = "masks.npz"
 POINTS_FILE = "points.csv"
 ARRAYS_FILE = "points.npz"
+CONTACT_SHEET_FILE = "contact_sheet.png"
+PLOT_FILE = "plots.png"
 
-_RESULT_PATTERNS = (PROMPTS_FILE, OVERLAY_FILE, RLE_FILE, POINTS_FILE, ARRAYS_FILE)
-_MASK_PATTERNS = ("*.png",)
-_WORKING_PATTERNS = (CHECKPOINT_FILE, "overlay.*", "overlay-held-*.yuv", "rle*", "points.rows")
+_RESULT_PATTERNS = (
+    PROMPTS_FILE,
+    OVERLAY_FILE,
+    SIDE_BY_SIDE_FILE,
+    CUTOUT_FILE,
+    ALPHA_FILE,
+    RLE_FILE,
+    COCO_FILE,
+    CVAT_FILE,
+    NPZ_FILE,
+    POINTS_FILE,
+    ARRAYS_FILE,
+    CONTACT_SHEET_FILE,
+    PLOT_FILE,
+)
+_PICTURE_FOLDERS = (MASK_FOLDER, CUTOUT_FOLDER)
+_PICTURE_PATTERNS = ("*.png",)
+_VIDEO_STEMS = ("overlay", "side-by-side", "cutout", "alpha")
+_WORKING_PATTERNS = (
+    CHECKPOINT_FILE,
+    *(f"{stem}.*" for stem in _VIDEO_STEMS),
+    *(f"{stem}-held-*.yuv" for stem in _VIDEO_STEMS),
+    "rle*",
+    "*.jsonl",
+    "thumbnails.*",
+    "points.rows",
+)
 
 
 def temporary_name(name: str) -> str:
@@ -36,8 +69,9 @@ def remove_results(folder: Path) -> None:
         OSError: if one cannot be removed.
     """
     _remove(folder, _RESULT_PATTERNS)
-    _remove(folder / MASK_FOLDER, _MASK_PATTERNS)
-    _remove_if_empty(folder / MASK_FOLDER)
+    for name in _PICTURE_FOLDERS:
+        _remove(folder / name, _PICTURE_PATTERNS)
+        _remove_if_empty(folder / name)
 
 
 def remove_working_files(folder: Path) -> None:

@@ -1,15 +1,16 @@
-"""Masks as palette PNG files, one per frame, as DAVIS and YouTube-VOS keep them."""
+"""One PNG file a frame: masks as DAVIS and YouTube-VOS keep them, or the objects cut out."""
 
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
 
 from PIL import Image
 
 from rvsam_video.io.colours import davis_palette
-from rvsam_video.io.layout import MASK_FOLDER, temporary_name
+from rvsam_video.io.layout import CUTOUT_FOLDER, MASK_FOLDER, temporary_name
 from rvsam_video.io.sinks import Mark, SinkContext
 from rvsam_video.io.writing import replacing, sync_file, sync_folder, writing
 from rvsam_video.results import FrameResult
@@ -23,22 +24,26 @@ def _palette_bytes() -> bytes:
     return davis_palette().tobytes()
 
 
-class MaskSink:
-    """Writes `masks/00000.png`: mode P, the palette index of a pixel is its object id.
+class PictureFolder(ABC):
+    """Writes one picture a frame into a folder, each in one step.
 
     Args:
-        folder: the run folder.
+        folder: for the pictures.
         context: names the files.
     """
 
     def __init__(self, folder: Path, context: SinkContext) -> None:
-        self._folder = folder / MASK_FOLDER
+        self._folder = folder
         self._stem = context.mask_stem
         self._next = 0
         self._unsynced: list[Path] = []
 
+    @abstractmethod
+    def picture(self, result: FrameResult) -> Image.Image:
+        """Make the picture of one frame."""
+
     def start(self, mark: Mark | None) -> None:
-        """Make the folder; remove masks of frames behind the mark."""
+        """Make the folder; remove pictures of frames behind the mark."""
         self._next = mark["next_frame"] if mark else 0
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -61,10 +66,9 @@ class MaskSink:
             return None
 
     def write(self, result: FrameResult) -> None:
-        """Write one mask file in one step."""
+        """Write one file in one step."""
         path = self._folder / f"{self._stem(result.index)}.png"
-        picture = Image.fromarray(result.index_map())
-        picture.putpalette(_palette_bytes())
+        picture = self.picture(result)
         with replacing(path, durable=False) as temporary:
             picture.save(temporary, format="PNG", compress_type=_COMPRESSION)
         self._unsynced.append(path)
@@ -84,5 +88,39 @@ class MaskSink:
         del complete
         return [self._folder]
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (nothing to do is right for every kind)
         """Nothing is open between frames."""
+
+
+class MaskSink(PictureFolder):
+    """Writes `masks/00000.png`: mode P, the palette index of a pixel is its object id.
+
+    Args:
+        folder: the run folder.
+        context: names the files.
+    """
+
+    def __init__(self, folder: Path, context: SinkContext) -> None:
+        super().__init__(folder / MASK_FOLDER, context)
+
+    def picture(self, result: FrameResult) -> Image.Image:
+        """Return the index map with its palette."""
+        picture = Image.fromarray(result.index_map())
+        picture.putpalette(_palette_bytes())
+        return picture
+
+
+class CutoutPngSink(PictureFolder):
+    """Writes `cutouts/00000.png`: RGBA, all but the objects' pixels transparent (and black).
+
+    Args:
+        folder: the run folder.
+        context: names the files.
+    """
+
+    def __init__(self, folder: Path, context: SinkContext) -> None:
+        super().__init__(folder / CUTOUT_FOLDER, context)
+
+    def picture(self, result: FrameResult) -> Image.Image:
+        """Return the frame with everything but the objects transparent."""
+        return Image.fromarray(result.cut_out())

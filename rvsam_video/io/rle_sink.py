@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.io.layout import PARTS_FOLDER, RLE_FILE
-from rvsam_video.io.sinks import Mark, SinkContext
-from rvsam_video.io.writing import AppendFile, replacing, writing
+from rvsam_video.io.layout import RLE_FILE
+from rvsam_video.io.line_log import LineLog, LinesSink
+from rvsam_video.io.sinks import SinkContext
 from rvsam_video.mask_rle import encode_mask
 from rvsam_video.results import FrameResult, ObjectResult
 
@@ -37,7 +37,7 @@ def coco_code(mask: NDArray[np.bool_]) -> dict[str, Any]:
     return {"size": list(mask.shape), "counts": encode_mask(mask)}
 
 
-class RleSink:
+class RleSink(LinesSink):
     """Writes `results.json`: a list with one entry per object.
 
     An entry has `video_id`, `object_id`, `category_id` (always 1), `score` (the mean over the
@@ -54,65 +54,18 @@ class RleSink:
     """
 
     def __init__(self, folder: Path, context: SinkContext) -> None:
-        self._target = folder / RLE_FILE
+        super().__init__(folder, RLE_FILE, "rle.jsonl")
         self._video_id = context.video_id
-        self._lines = AppendFile(folder / PARTS_FOLDER / "rle.jsonl")
 
-    def start(self, mark: Mark | None) -> None:
-        """Open the file of lines, cut back to the mark."""
-        with writing(self._lines.path):
-            self._lines.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lines.open(mark["size"] if mark else 0)
-
-    def write(self, result: FrameResult) -> None:
-        """Append the line of one frame."""
+    def line(self, result: FrameResult) -> dict[str, Any]:
+        """Return the masks of one frame as run lengths, with their scores."""
         objects = {str(item.object_id): _segment(item) for item in result.objects}
-        line = json.dumps({"frame": int(result.index), "objects": objects}, separators=(",", ":"))
-        self._lines.write(line.encode() + b"\n")
+        return {"frame": int(result.index), "objects": objects}
 
-    def commit(self) -> Mark:
-        """Wait for the disk to have the lines."""
-        return {"size": self._lines.sync()}
-
-    def finish(self, complete: bool) -> list[Path]:
-        """Build `results.json` from the lines, one object after the other."""
-        del complete
-        self._lines.flush()
-        self._lines.close()
-        with (
-            writing(self._target),
-            self._columns() as columns,
-            replacing(self._target) as temporary,
-            temporary.open("wb") as file,
-        ):
+    def build(self, lines: LineLog, path: Path) -> None:
+        """Write one object after the other."""
+        with _columns(lines) as columns, path.open("wb") as file:
             self._assemble(file, columns)
-        return [self._target]
-
-    @contextmanager
-    def _columns(self) -> Iterator[list[_Column]]:
-        """Turn lines per frame into one column of segmentations per object, by rising id."""
-        columns: dict[int, _Column] = {}
-        frames = 0
-        try:
-            for frame, objects in self._read():
-                for key, segment in objects.items():
-                    if key not in columns:
-                        columns[key] = _Column(key, self._lines.path.parent)
-                    columns[key].add(frame, segment)
-                frames = frame + 1
-            for column in columns.values():
-                column.pad(frames)
-                column.spill()
-            yield [columns[key] for key in sorted(columns)]
-        finally:
-            for column in columns.values():
-                column.path.unlink(missing_ok=True)
-
-    def _read(self) -> Iterator[tuple[int, dict[int, Any]]]:
-        with self._lines.path.open("rb") as file:
-            for line in file:
-                record = json.loads(line)
-                yield record["frame"], {int(key): it for key, it in record["objects"].items()}
 
     def _assemble(self, file: BinaryIO, columns: Sequence[_Column]) -> None:
         file.write(b"[")
@@ -130,9 +83,28 @@ class RleSink:
             file.write(b"]}")
         file.write(b"\n]\n")
 
-    def close(self) -> None:
-        """Close the file of lines."""
-        self._lines.close()
+
+@contextmanager
+def _columns(lines: LineLog) -> Iterator[list[_Column]]:
+    """Turn lines per frame into one column of segmentations per object, by rising id."""
+    columns: dict[int, _Column] = {}
+    frames = 0
+    try:
+        for record in lines.read():
+            frame = record["frame"]
+            for name, segment in record["objects"].items():
+                key = int(name)
+                if key not in columns:
+                    columns[key] = _Column(key, lines.folder)
+                columns[key].add(frame, segment)
+            frames = frame + 1
+        for column in columns.values():
+            column.pad(frames)
+            column.spill()
+        yield [columns[key] for key in sorted(columns)]
+    finally:
+        for column in columns.values():
+            column.path.unlink(missing_ok=True)
 
 
 def _segment(item: ObjectResult) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from rvsam_video.errors import OutputError, UsageError
 from rvsam_video.io.closing import ClosesItself
+from rvsam_video.io.sink_names import OBJECT_SINKS, SinkClasses
 from rvsam_video.results import FrameResult
 from rvsam_video.trackers.base import QueryPoints
 
@@ -74,35 +75,13 @@ class SinkContext:
         video_id: names the video in `results.json`.
         mask_stem: frame index to file name without ending; different frames need different names.
         queries: all points that will be followed, where that is known beforehand.
+        background: RGB colour behind cut-out objects.
     """
 
     video_id: int | str = 0
     mask_stem: Callable[[int], str] = five_digits
     queries: QueryPoints | None = None
-
-
-SinkClasses = Mapping[str, tuple[str, str]]
-"""Names of outputs to module and class; imported when a sink is made: `--help` lists names only."""
-
-_OVERLAY = ("rvsam_video.io.overlay_sink", "OverlaySink")
-_POINTS = ("rvsam_video.io.points_sink", "PointsSink")
-
-OBJECT_SINKS: SinkClasses = {
-    "overlay": _OVERLAY,
-    "masks": ("rvsam_video.io.mask_sink", "MaskSink"),
-    "rle": ("rvsam_video.io.rle_sink", "RleSink"),
-    "points": _POINTS,
-}
-"""Outputs of a run that follows objects."""
-
-POINT_SINKS: SinkClasses = {
-    "overlay": _OVERLAY,
-    "npz": ("rvsam_video.io.arrays_sink", "ArraysSink"),
-    "csv": _POINTS,
-}
-"""Outputs of a run that follows points alone."""
-
-SINK_NAMES = tuple(OBJECT_SINKS)
+    background: tuple[int, int, int] = (0, 255, 0)
 
 
 def create_sinks(

@@ -1,20 +1,19 @@
-"""H.264 encoded in short independent parts, which are joined without encoding again."""
+"""Video encoded in short independent parts, which are joined without encoding again."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, cast
 
 import av
-import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
-from numpy.typing import NDArray
 
 from rvsam_video.errors import OutputError
 from rvsam_video.io.packet_log import EncodedPacket, PacketLog
@@ -24,34 +23,61 @@ from rvsam_video.io.writing import replacing, writing
 _TIME_BASE = Fraction(1, TICKS_PER_SECOND)
 _DEFAULT_DURATION = TICKS_PER_SECOND // 25
 
-_ENCODER: Final = "libx264"
 # Only rate control and the level look at it; time stamps carry the real timing.
 _NOMINAL_RATE = Fraction(30)
 # The bytes depend on the number of threads, so it must not follow the machine's.
 _THREADS = 4
-_OPTIONS = {
-    # Without the macroblock tree, see below, 22 is the size and quality that 20 is with it.
-    "crf": "22",
-    "preset": "veryfast",
-    # Without B-frames packets leave in the order of the frames, pts equal to dts.
-    "bf": "0",
-    # The macroblock tree reads memory that it did not write: the same frames gave other bytes when
-    # encoded again. The matrix is that of OpenCV's conversion; players would guess BT.709.
-    "x264-params": "mbtree=0:colormatrix=smpte170m",
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How pictures become packets, and packets a file.
+
+    Attributes:
+        encoder: FFmpeg's name of it.
+        pixels: FFmpeg's name of the pixel format.
+        container: FFmpeg's name of the file format.
+        options: of the encoder.
+    """
+
+    encoder: str
+    pixels: str
+    container: str
+    options: Mapping[str, str]
+
+
+H264 = Encoding(
+    "libx264",
+    "yuv420p",
+    "mp4",
+    {
+        # Without the macroblock tree, see below, 22 is the size and quality that 20 is with it.
+        "crf": "22",
+        "preset": "veryfast",
+        # Without B-frames packets leave in the order of the frames, pts equal to dts.
+        "bf": "0",
+        # The macroblock tree reads memory that it did not write: the same frames gave other bytes
+        # when encoded again. The matrix is that of OpenCV's conversion; players would guess BT.709.
+        "x264-params": "mbtree=0:colormatrix=smpte170m",
+    },
+)
+
+PRORES_4444 = Encoding("prores_ks", "yuva444p10le", "mov", {"profile": "4444", "alpha_bits": "16"})
+"""Every frame by itself, with transparency: what video editors exchange."""
 
 
 class PartEncoder:
     """Encodes the frames of one part, which can be decoded without any other.
 
     Args:
-        width: in pixels, even.
-        height: in pixels, even.
+        kind: the encoder and its settings.
+        width: in pixels; even for H.264.
+        height: in pixels; even for H.264.
     """
 
-    def __init__(self, width: int, height: int) -> None:
-        context = av.CodecContext.create(_ENCODER, "w")
-        _configure(context, width, height)
+    def __init__(self, kind: Encoding, width: int, height: int) -> None:
+        context = cast(VideoCodecContext, av.CodecContext.create(kind.encoder, "w"))
+        _configure(context, kind, width, height)
         context.flags |= Flags.global_header
         self._context = context
 
@@ -60,14 +86,13 @@ class PartEncoder:
         """The parameter sets, to stand before the first packet; known after the first frame."""
         return self._context.extradata or b""
 
-    def encode(self, picture: NDArray[np.uint8], pts: int) -> list[EncodedPacket]:
-        """Take a frame; return the packets that became ready.
+    def encode(self, frame: av.VideoFrame, pts: int) -> list[EncodedPacket]:
+        """Take a frame, in the pixel format of the encoding; return the packets that are ready.
 
         Args:
-            picture: (height * 3 / 2, width) uint8, the planes of I420 below each other.
+            frame: its time stamp is set here.
             pts: ticks, higher than before.
         """
-        frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
         frame.pts = pts
         frame.time_base = _TIME_BASE
         return _plain(self._context.encode(frame))
@@ -77,14 +102,14 @@ class PartEncoder:
         return _plain(self._context.encode(None))
 
 
-def _configure(context: VideoCodecContext, width: int, height: int) -> None:
+def _configure(context: VideoCodecContext, kind: Encoding, width: int, height: int) -> None:
     context.width = width
     context.height = height
-    context.pix_fmt = "yuv420p"
+    context.pix_fmt = kind.pixels
     context.time_base = _TIME_BASE
     context.framerate = _NOMINAL_RATE
     context.thread_count = _THREADS
-    context.options = dict(_OPTIONS)
+    context.options = dict(kind.options)
 
 
 def _plain(packets: Sequence[av.Packet[Any]]) -> list[EncodedPacket]:
@@ -105,22 +130,24 @@ def encoding(path: Path) -> Iterator[None]:
         try:
             yield
         except UnknownCodecError as error:
-            msg = f"this PyAV cannot encode {_ENCODER}; reinstall it from PyPI: pip install av"
+            msg = f"this PyAV cannot encode {path.name}; reinstall it from PyPI: pip install av"
             raise OutputError(msg) from error
         except av.error.FFmpegError as error:
             raise OSError(error.errno, error.strerror) from error
 
 
-def join(log: PacketLog, path: Path, width: int, height: int, comment: str = "") -> None:
-    """Write the packets into an MP4 file, without encoding anything again.
+def join(
+    log: PacketLog, path: Path, kind: Encoding, size: tuple[int, int], comment: str = ""
+) -> None:
+    """Write the packets into a video file, without encoding anything again.
 
     The file appears in one step when it is whole.
 
     Args:
         log: the packets of all parts.
-        path: the `.mp4` to make.
-        width: of the encoded picture, in pixels.
-        height: of the encoded picture, in pixels.
+        path: the file to make.
+        kind: how the packets were encoded.
+        size: (width, height) of the encoded pictures, in pixels.
         comment: kept in the file's metadata.
 
     Raises:
@@ -131,10 +158,10 @@ def join(log: PacketLog, path: Path, width: int, height: int, comment: str = "")
     with (
         encoding(path),
         replacing(path) as temporary,
-        av.open(str(temporary), "w", format="mp4", options=options) as container,
+        av.open(str(temporary), "w", format=kind.container, options=options) as container,
     ):
-        stream = container.add_stream(_ENCODER, rate=_NOMINAL_RATE)
-        _configure(stream.codec_context, width, height)
+        stream = container.add_stream(kind.encoder, rate=_NOMINAL_RATE)
+        _configure(cast(VideoCodecContext, stream.codec_context), kind, *size)
         stream.time_base = _TIME_BASE
         if comment:
             container.metadata["comment"] = comment

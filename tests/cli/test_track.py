@@ -60,6 +60,22 @@ def test_every_form_of_prompt(here, capsys, prompts, objects):
     assert [track["object_id"] for track in tracks] == objects
 
 
+def test_outputs_for_other_tools_on_request(here):
+    saves = "alpha,cutout,cutout-png,coco,cvat,npz,side-by-side,summary"
+    arguments = ["--points", "80,45", "--out", "run", "--save", saves, "--background", "navy"]
+    assert main(["track", "clip.mp4", *arguments]) == 0
+    assert sorted(path.name for path in (here / "run").iterdir()) == [
+        "alpha.mov", "coco.json", "contact_sheet.png", "cutout.mp4", "cutouts", "cvat.xml",
+        "masks.npz", "plots.png", "prompts.json", "run.json", "side-by-side.mp4",
+    ]  # fmt: skip
+
+
+def test_an_unknown_colour_is_one_sentence(here, capsys):
+    arguments = ["--points", "80,45", "--save", "cutout", "--background", "grellow"]
+    assert main(["track", "clip.mp4", *arguments]) == 2
+    assert "--background is 'grellow'; write a colour as #rrggbb" in capsys.readouterr().err
+
+
 def test_machines_get_one_json_object_per_line(here, capsys):
     assert main(["track", "clip.mp4", "--points", "80,45", "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -15,7 +15,7 @@ SIZE = (61, 43)
 
 def disc(size: tuple[int, int], x: float, y: float, radius: float) -> np.ndarray:
     columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
-    return (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+    return (columns - x) ** 2 + (rows - y) ** 2 <= radius * abs(radius)
 
 
 def make_picture(index: int, size: tuple[int, int]) -> np.ndarray:

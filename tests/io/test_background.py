@@ -11,7 +11,8 @@ import pytest
 
 from rvsam_video.errors import OutputError
 from rvsam_video.io.background import BackgroundWriter
-from rvsam_video.io.sinks import SINK_NAMES, Mark, SinkWriter, create_sinks
+from rvsam_video.io.sink_names import SINK_NAMES
+from rvsam_video.io.sinks import Mark, SinkWriter, create_sinks
 from rvsam_video.results import FrameResult
 
 MakeResult = Callable[..., FrameResult]

@@ -20,7 +20,8 @@ import numpy as np
 from rvsam_video.io import run_folder
 from rvsam_video.io.background import BackgroundWriter
 from rvsam_video.io.checkpoint import Checkpoint
-from rvsam_video.io.sinks import SINK_NAMES, create_sinks
+from rvsam_video.io.sink_names import SINK_NAMES
+from rvsam_video.io.sinks import create_sinks
 
 conftest, folder, kill_at, moment = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 make_result = runpy.run_path(conftest)["make_result"]

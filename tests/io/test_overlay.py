@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import itertools
 import os
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rvsam_video.errors import OutputError
-from rvsam_video.io import video_parts
+from rvsam_video.io import drawn_video, video_parts
 from rvsam_video.io.drawing import draw_overlay
 from rvsam_video.io.presentation_clock import TICKS_PER_SECOND, PresentationClock
 from rvsam_video.io.sinks import SinkWriter, create_sinks
@@ -215,6 +216,7 @@ def test_a_full_disk_while_joining_is_one_sentence_and_leaves_no_half_file(
 def test_a_pyav_without_the_encoder_says_so(
     tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video_parts, "_ENCODER", "libx999")
-    with pytest.raises(OutputError, match="cannot encode libx999; reinstall it"):
+    missing = dataclasses.replace(video_parts.H264, encoder="libx999")
+    monkeypatch.setattr(drawn_video, "H264", missing)
+    with pytest.raises(OutputError, match=r"cannot encode overlay\.mp4; reinstall it"):
         write_overlay(tmp_path, [make_result(0)])

@@ -21,7 +21,13 @@ from pycocotools import mask as coco_mask
 from rvsam_video.errors import OutputError, UsageError
 from rvsam_video.io.colours import davis_palette, drawing_colour
 from rvsam_video.io.rle_sink import coco_code
-from rvsam_video.io.sinks import SINK_NAMES, Mark, SinkContext, SinkWriter, create_sinks
+from rvsam_video.io.sink_names import DEFAULT_SINKS, SINK_NAMES
+from rvsam_video.io.sinks import (
+    Mark,
+    SinkContext,
+    SinkWriter,
+    create_sinks,
+)
 from rvsam_video.results import FrameResult
 
 MakeResult = Callable[..., FrameResult]
@@ -63,7 +69,21 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory, results: list[FrameResul
 
 def test_a_run_leaves_the_files_it_names(tmp_path: Path, results: list[FrameResult]) -> None:
     paths = run(tmp_path, results[:3])
-    assert [path.name for path in paths] == ["overlay.mp4", "masks", "results.json", "points.csv"]
+    assert [path.name for path in paths] == [
+        "overlay.mp4",
+        "masks",
+        "results.json",
+        "points.csv",
+        "contact_sheet.png",
+        "plots.png",
+        "side-by-side.mp4",
+        "cutout.mp4",
+        "cutouts",
+        "alpha.mov",
+        "coco.json",
+        "cvat.xml",
+        "masks.npz",
+    ]
     assert all(path.exists() for path in paths)
 
 
@@ -206,7 +226,7 @@ def test_points_are_a_table_with_their_states(whole_run: Path) -> None:
 
 
 def test_a_run_without_frames_leaves_valid_files(tmp_path: Path) -> None:
-    paths = run(tmp_path, [])
+    paths = run(tmp_path, [], *DEFAULT_SINKS)
     assert [path.name for path in paths] == ["masks", "results.json", "points.csv"]
     assert json.loads((tmp_path / "results.json").read_text()) == []
     assert len((tmp_path / "points.csv").read_text().splitlines()) == 1

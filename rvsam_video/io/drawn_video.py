@@ -1,22 +1,22 @@
-"""The overlay video: frames with masks, points and ids drawn onto them, with the source's times."""
+"""`DrawnVideo`: an H.264 video with one drawn picture a frame, with the source's times."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import OutputError
 from rvsam_video.frame import Image
-from rvsam_video.io.drawing import draw_overlay
-from rvsam_video.io.layout import OVERLAY_FILE, PARTS_FOLDER
+from rvsam_video.io.layout import PARTS_FOLDER
 from rvsam_video.io.packet_log import EncodedPacket, PacketLog
 from rvsam_video.io.presentation_clock import PresentationClock
-from rvsam_video.io.sinks import Mark, SinkContext
-from rvsam_video.io.video_parts import PartEncoder, encoding, join
+from rvsam_video.io.sinks import Mark
+from rvsam_video.io.video_parts import H264, PartEncoder, encoding, join
 from rvsam_video.io.writing import AppendFile, writing
 from rvsam_video.results import FrameResult
 
@@ -26,26 +26,32 @@ PART_FRAMES = 25
 _TIME_BYTES = 8
 
 
-class OverlaySink:
-    """Writes `overlay.mp4`, H.264, with the frames' own times.
+Draw = Callable[[FrameResult], Image]
+"""Makes the picture of one frame, (H, W, 3) uint8 RGB, of the same size for every frame."""
+
+
+class DrawnVideo:
+    """A sink that writes an H.264 video of drawn frames, with the frames' own times.
 
     The video is encoded in parts of `PART_FRAMES` frames, each by a new encoder. An encoder's
     state cannot be saved, so the frames of the part that is open are held in a file beside it:
     going on from a mark encodes them again and gives the same bytes as if nothing had happened.
-    The packets lie in `.parts/overlay.h264`, which most players show while the run lasts.
+    The packets lie in `.parts/NAME.h264`, which most players show while the run lasts.
 
     H.264 in yuv420p needs even sides; odd ones are padded by repeating the last column or row,
     and the file's comment says so.
 
     Args:
         folder: the run folder.
-        _context: the video needs nothing of it.
+        file_name: of the video, ending in `.mp4`.
+        draw: makes the picture of a frame.
     """
 
-    def __init__(self, folder: Path, _context: SinkContext) -> None:
-        self._target = folder / OVERLAY_FILE
+    def __init__(self, folder: Path, file_name: str, draw: Draw) -> None:
+        self._target = folder / file_name
+        self._draw = draw
         self._parts = folder / PARTS_FOLDER
-        self._log = PacketLog(self._parts / "overlay.h264")
+        self._log = PacketLog(self._parts / f"{self._target.stem}.h264")
         self._clock = PresentationClock()
         self._size = (0, 0)
         self._encoder: PartEncoder | None = None
@@ -87,12 +93,13 @@ class OverlaySink:
         return self._held
 
     def _held_path(self, part: int) -> Path:
-        return self._parts / f"overlay-held-{part:06d}.yuv"
+        return self._parts / f"{self._target.stem}-held-{part:06d}.yuv"
 
     def write(self, result: FrameResult) -> None:
         """Draw and encode one frame; a part that is full is closed."""
-        self._check_size(result)
-        planes = _to_i420(draw_overlay(result))
+        picture = self._draw(result)
+        self._check_size(result.index, picture)
+        planes = _to_i420(picture)
         pts = self._clock.ticks(result.time)
         held = self._held or self._open_held()
         held.write(pts.to_bytes(_TIME_BYTES, "little", signed=True))
@@ -102,13 +109,13 @@ class OverlaySink:
         if self._frames_in_part == PART_FRAMES:
             self._close_part()
 
-    def _check_size(self, result: FrameResult) -> None:
-        height, width = result.image.shape[:2]
+    def _check_size(self, index: int, picture: Image) -> None:
+        height, width = picture.shape[:2]
         if self._size == (0, 0):
             self._size = (width, height)
         elif self._size != (width, height):
             msg = (
-                f"frame {result.index} is {width}x{height} pixels, but {OVERLAY_FILE} was begun "
+                f"frame {index} is {width}x{height} pixels, but {self._target.name} was begun "
                 f"with {self._size[0]}x{self._size[1]}; a video has frames of one size"
             )
             raise OutputError(msg)
@@ -116,8 +123,9 @@ class OverlaySink:
     def _encode(self, planes: NDArray[np.uint8], pts: int) -> None:
         with encoding(self._target):
             if self._encoder is None:
-                self._encoder = PartEncoder(*_padded(self._size))
-            packets = self._encoder.encode(planes, pts)
+                self._encoder = PartEncoder(H264, *_padded(self._size))
+            frame = av.VideoFrame.from_ndarray(planes, format=H264.pixels)
+            packets = self._encoder.encode(frame, pts)
         self._append(packets, self._encoder)
 
     def _flush_encoder(self) -> None:
@@ -169,19 +177,18 @@ class OverlaySink:
         """
         keep = self._held_path(part).name
         with writing(self._parts):
-            for path in self._parts.glob("overlay-held-*.yuv"):
+            for path in self._parts.glob(f"{self._target.stem}-held-*.yuv"):
                 if path.name < keep:
                     path.unlink()
 
     def finish(self, complete: bool) -> list[Path]:
-        """Join all frames up to here into `overlay.mp4`; none if there was no frame."""
+        """Join all frames up to here into the video; none if there was no frame."""
         del complete
         if self._size == (0, 0):
             self.close()
             return []
         self._flush_encoder()
-        width, height = _padded(self._size)
-        join(self._log, self._target, width, height, _pad_comment(self._size))
+        join(self._log, self._target, H264, _padded(self._size), _pad_comment(self._size))
         self.close()
         return [self._target]
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "info": "Show versions, trackers and segmenters, or what a video holds.",
     "points": "Follow points alone and write an overlay with trails and tables.",
     "track": "Follow objects through a video and write masks, an overlay and points.",
+    "web": "Open a page to click objects on and watch them tracked.",
     "weights": "List, fetch, verify and locate the weights of the networks.",
 }
 

@@ -54,7 +54,13 @@ _WORKING_PATTERNS = (
     "*.jsonl",
     "thumbnails.*",
     "points.rows",
+    "page-*.npz",
 )
+
+
+def page_checkpoint(frame: int) -> str:
+    """Return the name of the state before a frame, which a run on the page can go back to."""
+    return f"page-{frame:08d}.npz"
 
 
 def temporary_name(name: str) -> str:

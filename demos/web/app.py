@@ -1,0 +1,257 @@
+"""The addresses of the page, and what each does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from rvsam_video.demos.web.archive import file_chunks, zip_chunks
+from rvsam_video.demos.web.bodies import Body
+from rvsam_video.demos.web.clicks import Click
+from rvsam_video.demos.web.files import file_below, printable_name, receive, videos_below
+from rvsam_video.demos.web.guard import Guard
+from rvsam_video.demos.web.settings import WebSettings
+from rvsam_video.demos.web.visitors import Visitor, Visitors
+from rvsam_video.errors import RvsamError, UsageError
+
+COOKIE = "rvsam_visitor"
+CLEANING_SECONDS = 60.0
+T = TypeVar("T")
+
+_PAGE = {
+    "": ("index.html", "text/html"),
+    "app.js": ("app.js", "text/javascript"),
+    "style.css": ("style.css", "text/css"),
+}
+
+Handler = Callable[[Request, Visitor], Awaitable[Response]]
+
+
+def create_app(visitors: Visitors, settings: WebSettings) -> Starlette:
+    """Return the application; the caller serves it and closes `visitors` afterwards.
+
+    Args:
+        visitors: those who come.
+        settings: of the page.
+    """
+    page = Page(settings)
+
+    def route(path: str, handler: Handler, method: str) -> Route:
+        return Route(path, _visiting(visitors, handler), methods=[method])
+
+    @contextlib.asynccontextmanager
+    async def cleaning(_app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(_clean_for_ever(visitors))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    return Starlette(
+        routes=[
+            route("/api/start", page.start, "POST"),
+            route("/api/upload", page.upload, "POST"),
+            route("/api/open", page.open, "POST"),
+            route("/api/object", page.new_object, "POST"),
+            route("/api/rename", page.rename, "POST"),
+            route("/api/remove", page.remove, "POST"),
+            route("/api/click", page.click, "POST"),
+            route("/api/undo", page.simple("undo"), "POST"),
+            route("/api/track", page.simple("track"), "POST"),
+            route("/api/pause", page.simple("pause"), "POST"),
+            route("/api/stop", page.simple("stop"), "POST"),
+            route("/api/frame/{index:int}", page.frame, "GET"),
+            route("/api/files", page.list_files, "GET"),
+            route("/api/file/{name:path}", page.file, "GET"),
+            route("/api/zip", page.archive, "GET"),
+            route("/api/events", page.events, "GET"),
+            Route("/{name}", page.asset, methods=["GET"]),
+            Route("/", page.asset, methods=["GET"]),
+        ],
+        middleware=[Middleware(Guard, settings=settings)],
+        lifespan=cleaning,
+    )
+
+
+async def _clean_for_ever(visitors: Visitors) -> None:
+    while True:
+        await asyncio.sleep(CLEANING_SECONDS)
+        await asyncio.to_thread(visitors.clean)
+
+
+def _visiting(visitors: Visitors, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Find the visitor of a request, or make one; turn errors for people into answers."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            known = visitors.find(request.cookies.get(COOKIE))
+            if known is None and request.url.path != "/api/start":
+                raise UsageError("your session has ended; load the page again")
+            visitor = known or visitors.welcome()
+            response = await handler(request, visitor)
+            if known is None:
+                response.set_cookie(COOKIE, visitor.key, httponly=True, samesite="strict")
+        except RvsamError as error:
+            status = 400 if error.exit_code == UsageError.exit_code else 500
+            return JSONResponse({"error": str(error)}, status)
+        return response
+
+    return answer
+
+
+class Page:
+    """What the addresses do, one method each.
+
+    Args:
+        settings: of the page.
+    """
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._settings = settings
+
+    async def asset(self, request: Request) -> Response:
+        """Send a file of the page itself; there are three."""
+        entry = _PAGE.get(request.path_params.get("name", ""))
+        if entry is None:
+            return JSONResponse({"error": "there is no such page"}, 404)
+        name, kind = entry
+        content = files("rvsam_video.demos.web").joinpath("page").joinpath(name).read_bytes()
+        return Response(content, media_type=kind)
+
+    async def start(self, _request: Request, visitor: Visitor) -> Response:
+        """Say what can be chosen; open the video that was given on the command line."""
+        settings = self._settings
+        if settings.source is not None:
+            await _done(visitor.studio.open_once(settings.source, settings.source))
+        listed = await asyncio.to_thread(videos_below, settings.root) if settings.root else []
+        return JSONResponse(
+            {
+                "videos": listed,
+                "cameras": settings.cameras,
+                "upload": settings.source is None,
+                "max_upload": settings.max_upload,
+            }
+        )
+
+    async def upload(self, request: Request, visitor: Visitor) -> Response:
+        """Take a video and open it."""
+        name = request.query_params.get("name", "")
+        path = await receive(
+            name, request.stream(), visitor.studio.folder, self._settings.max_upload
+        )
+        return JSONResponse(await _done(visitor.studio.open(str(path), printable_name(name))))
+
+    async def open(self, request: Request, visitor: Visitor) -> Response:
+        """Open a video of the folder, or a camera."""
+        body = await Body.of(request)
+        if "camera" in body.fields:
+            number = body.whole("camera", 0, 99)
+            if not self._settings.cameras:
+                raise UsageError("cameras are not offered here; start the page with --cameras")
+            return JSONResponse(await _done(visitor.studio.open(str(number), f"camera {number}")))
+        name = body.text("video")
+        if self._settings.root is None:
+            raise UsageError("no folder is offered here; start the page with --root FOLDER")
+        path = await asyncio.to_thread(file_below, self._settings.root, name)
+        return JSONResponse(await _done(visitor.studio.open(str(path), name)))
+
+    async def new_object(self, _request: Request, visitor: Visitor) -> Response:
+        """Add an object."""
+        return JSONResponse(await _done(visitor.studio.new_object()))
+
+    async def rename(self, request: Request, visitor: Visitor) -> Response:
+        """Name an object."""
+        body = await Body.of(request)
+        object_id, name = body.whole("object", 1, 255), body.text("name")
+        return JSONResponse(await _done(visitor.studio.rename(object_id, name)))
+
+    async def remove(self, request: Request, visitor: Visitor) -> Response:
+        """Remove an object."""
+        body = await Body.of(request)
+        return JSONResponse(await _done(visitor.studio.remove(body.whole("object", 1, 255))))
+
+    async def click(self, request: Request, visitor: Visitor) -> Response:
+        """Take a click or a box."""
+        body = await Body.of(request)
+        object_id, frame = body.whole("object", 1, 255), body.whole("frame", 0, 2**31 - 1)
+        if "box" in body.fields:
+            x0, y0, x1, y1 = body.numbers("box", 4)
+            click = Click(object_id, frame, box=(x0, y0, x1, y1))
+        else:
+            x, y = body.numbers("point", 2)
+            click = Click(object_id, frame, point=(x, y), label=body.whole("label", 0, 1))
+        return JSONResponse(await _done(visitor.studio.click(click)))
+
+    def simple(self, name: str) -> Handler:
+        """Return a handler that calls the studio's method of this name."""
+
+        async def handler(_request: Request, visitor: Visitor) -> Response:
+            future: Future[dict[str, Any]] = getattr(visitor.studio, name)()
+            return JSONResponse(await _done(future))
+
+        return handler
+
+    async def frame(self, request: Request, visitor: Visitor) -> Response:
+        """Send a frame with its masks."""
+        picture = await _done(visitor.studio.view(request.path_params["index"]))
+        return Response(picture, media_type="image/jpeg")
+
+    async def list_files(self, _request: Request, visitor: Visitor) -> Response:
+        """Say what there is to take away."""
+        folder, paths = await _done(visitor.studio.files())
+        names = [
+            {"name": path.relative_to(folder).as_posix(), "size": path.stat().st_size}
+            for path in paths
+            if path.parent == folder
+        ]
+        return JSONResponse({"files": names})
+
+    async def file(self, request: Request, visitor: Visitor) -> Response:
+        """Send one file of the run; only names that the run itself has written are known."""
+        folder, paths = await _done(visitor.studio.files())
+        known = {path.relative_to(folder).as_posix(): path for path in paths}
+        path = known.get(request.path_params["name"])
+        if path is None:
+            return JSONResponse({"error": "the run has no such file"}, 404)
+        return StreamingResponse(
+            file_chunks(path),
+            media_type="application/octet-stream",
+            headers={"Content-Disposition": f'attachment; filename="{printable_name(path.name)}"'},
+        )
+
+    async def archive(self, _request: Request, visitor: Visitor) -> Response:
+        """Send the whole run as a ZIP file that is made while it is sent."""
+        folder, paths = await _done(visitor.studio.files())
+        return StreamingResponse(
+            zip_chunks(folder, paths),
+            media_type="application/zip",
+            headers={"Content-Disposition": 'attachment; filename="rvsam-video.zip"'},
+        )
+
+    async def events(self, _request: Request, visitor: Visitor) -> Response:
+        """Send states and pictures while they come."""
+
+        async def stream() -> AsyncIterator[str]:
+            visitor.listening += 1
+            try:
+                async for message in visitor.studio.board.listen():
+                    yield message
+            finally:
+                visitor.listening -= 1
+                visitor.touch()
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+async def _done(future: Future[T]) -> T:
+    return await asyncio.wrap_future(future)

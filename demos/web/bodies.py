@@ -1,0 +1,79 @@
+"""`Body`: the JSON that the page sends, read field by field and never trusted."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+from starlette.requests import Request
+
+from rvsam_video.errors import UsageError
+
+LONGEST = 64 * 1024
+"""Bytes; a click takes about 80."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The fields of one request."""
+
+    fields: dict[str, Any]
+
+    @classmethod
+    async def of(cls, request: Request) -> Self:
+        """Read the body of a request.
+
+        Raises:
+            UsageError: if it is too long, or no JSON object.
+        """
+        content = b""
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > LONGEST:
+                raise UsageError(f"the request is longer than {LONGEST} bytes")
+        try:
+            fields = json.loads(content or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise UsageError("the request is not JSON") from error
+        if not isinstance(fields, dict):
+            raise UsageError("the request is not a JSON object")
+        return cls(fields)
+
+    def whole(self, name: str, low: int, high: int) -> int:
+        """Return a whole number in a range.
+
+        Raises:
+            UsageError: if it is something else.
+        """
+        value = self.fields.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise UsageError(f"{name} must be a whole number from {low} to {high}")
+        return value
+
+    def numbers(self, name: str, count: int) -> list[float]:
+        """Return a list of finite numbers.
+
+        Raises:
+            UsageError: if it is something else.
+        """
+        values = self.fields.get(name)
+        if not isinstance(values, list) or len(values) != count or not all(map(_finite, values)):
+            raise UsageError(f"{name} must be a list of {count} numbers")
+        return [float(value) for value in values]
+
+    def text(self, name: str) -> str:
+        """Return a text.
+
+        Raises:
+            UsageError: if it is something else.
+        """
+        value = self.fields.get(name)
+        if not isinstance(value, str):
+            raise UsageError(f"{name} must be a text")
+        return value
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,100 @@
+"""Serve the page on this machine until it is told to stop."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from rvsam_video.demos.web.settings import LOOPBACK, WebSettings
+from rvsam_video.engine import VideoSegmenter
+from rvsam_video.errors import UsageError
+
+
+def serve(
+    segmenter: VideoSegmenter,
+    settings: WebSettings,
+    *,
+    say: Callable[[str], None],
+    open_browser: bool = True,
+) -> None:
+    """Serve the page until Ctrl-C.
+
+    Args:
+        segmenter: the pair that tracks.
+        settings: of the page.
+        say: takes sentences for people, the address among them.
+        open_browser: show the page in the visitor's browser, where there is one.
+
+    Raises:
+        UsageError: if the packages for the page are missing, or the port is taken.
+    """
+    try:
+        import uvicorn
+
+        from rvsam_video.demos.web.app import create_app
+        from rvsam_video.demos.web.visitors import Visitors
+    except ModuleNotFoundError as error:
+        msg = f"the page needs the package {error.name}; run: pip install 'rvsam-video[web]'"
+        raise UsageError(msg) from error
+    listener = _listen(settings)
+    address = _address(settings, listener.getsockname()[1])
+    with (
+        tempfile.TemporaryDirectory(prefix="rvsam-video-", ignore_cleanup_errors=True) as folder,
+        listener,
+    ):
+        visitors = Visitors(segmenter, Path(folder), settings)
+        config = uvicorn.Config(
+            create_app(visitors, settings),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        say(f"the page is at {address} (Ctrl-C ends it)")
+        if open_browser:
+            threading.Timer(0.5, _show, (address,)).start()
+        try:
+            with suppress(KeyboardInterrupt):
+                uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            visitors.close()
+
+
+def new_token() -> str:
+    """Return a token that nobody guesses."""
+    return secrets.token_urlsafe(16)
+
+
+def _listen(settings: WebSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        msg = (
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); choose another "
+            "--port, or 0 for any free one"
+        )
+        raise UsageError(msg) from error
+    return listener
+
+
+def _address(settings: WebSettings, port: int) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    token = f"?token={settings.token}" if settings.token else ""
+    if settings.host not in LOOPBACK and settings.host in ("0.0.0.0", "::"):  # noqa: S104
+        host = socket.gethostname()
+    return f"http://{host}:{port}/{token}"
+
+
+def _show(address: str) -> None:
+    with suppress(webbrowser.Error):
+        webbrowser.open(address)

@@ -1,0 +1,79 @@
+"""`WebSettings`: what the page may read, keep and accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rvsam_video.errors import UsageError
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+SAVE = ("masks", "overlay", "rle", "points", "summary")
+"""Outputs of a run on the page; `masks` is needed to show tracked frames again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """Where the page listens, what it reads and what it keeps.
+
+    Attributes:
+        host: address to listen on; anything but this machine's own needs a token.
+        port: TCP port; 0 takes a free one.
+        root: folder whose videos can be chosen on the page; None offers uploads only.
+        source: a video, folder, camera or stream that every visitor starts with, or None.
+        out: run folder for that source; None keeps runs in the visitor's own folder.
+        token: asked of every visitor; None asks nothing.
+        allowed_hosts: further names under which the page is reached, such as that of a proxy.
+        cameras: whether cameras of this machine can be chosen.
+        max_upload: bytes of one upload.
+        max_visitors: sessions at a time; each has a worker and a folder.
+        keep_seconds: an idle visitor's session and files are removed after this.
+        view_width: pixels; frames are sent no wider.
+        jpeg_quality: of the frames sent, 1 to 100.
+        save: outputs of a run.
+
+    Raises:
+        UsageError: for a value that makes no sense, or an open address without a token.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    root: Path | None = None
+    source: str | None = None
+    out: Path | None = None
+    token: str | None = None
+    allowed_hosts: frozenset[str] = frozenset()
+    cameras: bool = False
+    max_upload: int = 2 * 1024**3
+    max_visitors: int = 4
+    keep_seconds: float = 3600.0
+    view_width: int = 960
+    jpeg_quality: int = 85
+    save: tuple[str, ...] = SAVE
+
+    def __post_init__(self) -> None:
+        """Refuse what would be unsafe or cannot work."""
+        if self.host not in LOOPBACK and not self.token:
+            msg = (
+                f"{self.host} can be reached from other machines; give a token with --token, or "
+                "leave --host at 127.0.0.1"
+            )
+            raise UsageError(msg)
+        if self.root is not None and not self.root.is_dir():
+            msg = f"{self.root} is no folder; --root is the folder whose videos can be chosen"
+            raise UsageError(msg)
+        if "masks" not in self.save:
+            msg = "the page needs the output masks; add it to --save"
+            raise UsageError(msg)
+        for name, low, high in (
+            ("port", 0, 65535),
+            ("max_upload", 1, 2**50),
+            ("max_visitors", 1, 1000),
+            ("view_width", 64, 8192),
+            ("jpeg_quality", 1, 100),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                msg = f"{name} is {value}; allowed is {low} to {high}"
+                raise UsageError(msg)

@@ -94,7 +94,7 @@ def run(
 
 def _prepare(options: RunOptions, source: FrameSource) -> Job:
     sinks = create_sinks(options.save, options.out, _context(source, options.background))
-    tracker, segmenter = _load(options)
+    tracker, segmenter = load_parts(options)
     refuse_endless(tracker, source)
     weights = {
         "weights": segmenter_weights(options.segmenter, options.checkpoint),
@@ -120,8 +120,15 @@ def _prepare(options: RunOptions, source: FrameSource) -> Job:
     )
 
 
-def _load(options: RunOptions) -> tuple[PointTracker, Segmenter]:
-    """Load both parts; the device is for networks, so a part without one is not asked."""
+def load_parts(options: RunOptions) -> tuple[PointTracker, Segmenter]:
+    """Load tracker and segmenter of a run.
+
+    The device is for networks: a part without one is not asked.
+
+    Raises:
+        UsageError: if a name is unknown, or the device cannot be used.
+        WeightsError: if weights cannot be had, or are those of another network.
+    """
     learned = (options.tracker in COTRACKER_VARIANTS, options.segmenter in SAM_VARIANTS)
     on_tracker, on_segmenter = (
         "auto" if any(learned) and not itself else options.device for itself in learned

@@ -22,7 +22,7 @@ from rvsam_video.io.sinks import Mark, SinkContext, SinkWriter, create_sinks
 from rvsam_video.prompt_file import save_prompts
 from rvsam_video.prompts import Prompt
 from rvsam_video.results import FrameResult
-from rvsam_video.runner import CHECKPOINT_EVERY
+from rvsam_video.run_loop import CHECKPOINT_EVERY
 from rvsam_video.session import Session
 
 

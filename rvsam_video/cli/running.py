@@ -82,6 +82,25 @@ def run_and_report(
         opening: says what is about to run.
         as_json: whether machines read the output.
     """
+    prepare_networks(networks, shown=not as_json)
+    reporter = reporter_for(as_json=as_json)
+    with reporter, stop_on_interrupt(reporter) as asked:
+        reporter.say(opening)
+        summary = work(ShowRun(reporter), asked.is_set)
+        reporter.end(summary_values(summary), summary_lines(summary))
+    return 0 if summary.status == "complete" else INTERRUPTED
+
+
+def prepare_networks(networks: Mapping[str, Path | None], *, shown: bool) -> None:
+    """Fetch weights that are not there, and let learned parts keep freed memory.
+
+    Args:
+        networks: names of the parts of a run, and files of weights given for them.
+        shown: whether to show the progress of downloads.
+
+    Raises:
+        WeightsError: if weights cannot be fetched.
+    """
     from rvsam_video.checkpoints import CHECKPOINTS, checkpoint_path
     from rvsam_video.cli.weights import download_progress
     from rvsam_video.segmenters.allocator import keep_freed_memory
@@ -91,14 +110,8 @@ def run_and_report(
         keep_freed_memory()  # before the first thread: later ones would not profit
     for name in learned:
         if networks[name] is None and not _in_cache(name):
-            with download_progress(name, shown=not as_json) as progress:
+            with download_progress(name, shown=shown) as progress:
                 checkpoint_path(name, progress=progress)
-    reporter = reporter_for(as_json=as_json)
-    with reporter, stop_on_interrupt(reporter) as asked:
-        reporter.say(opening)
-        summary = work(ShowRun(reporter), asked.is_set)
-        reporter.end(summary_values(summary), summary_lines(summary))
-    return 0 if summary.status == "complete" else INTERRUPTED
 
 
 def about_part(name: str, checkpoint: Path | None) -> str:

@@ -36,7 +36,8 @@ PICK = "pick"
     flag_value=PICK,
     metavar="[OBJ:]X,Y[,LABEL][@FRAME]",
     help="Points in pixels; LABEL 1 is on the object, 0 off it. Repeatable. "
-    "Or a prompt file (.json), or a SAM-PT query-point file (.txt).",
+    "Or a prompt file (.json), or a SAM-PT query-point file (.txt). "
+    "Bare: opens a page to click on (needs rvsam-video[web]).",
 )
 @click.option(
     "--box",
@@ -114,6 +115,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
     \b
     Examples:
+      rvsam-video track clip.mp4 --points
       rvsam-video track clip.mp4 --points 320,240
       rvsam-video track clip.mp4 --points 1:320,240 --points 2:100,80 --points 1:350,90,0@30
       rvsam-video track frames/ --mask first.png --save masks,rle --out runs/a
@@ -123,9 +125,10 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.settings import SegmentationSettings
 
     given["tracker"] = choose_tracker(given["tracker"], given["tracker_checkpoint"])
+    picking = PICK in points
     options = RunOptions(
         **given,
-        prompts=_prompts(points, boxes, masks),
+        prompts=[] if picking else _prompts(points, boxes, masks),
         out=out or RUNS / run_name(given["source"]),
         save=names_in(save),
         background=_colour(background),
@@ -134,6 +137,11 @@ def command(  # noqa: PLR0913 (one parameter per option)
         backend=backend,
         settings=SegmentationSettings(overlap=overlap, seed=seed),
     )
+    if picking:
+        from rvsam_video.cli.picking import open_page
+
+        _refuse_more_than_the_page(points, boxes, masks)
+        return open_page(options, _networks(options), _opening(options))
     return run_and_report(
         partial(run, options), _networks(options), _opening(options), as_json=as_json
     )
@@ -155,10 +163,11 @@ def _opening(options: RunOptions) -> str:
     where = f", device {options.device}, backend {options.backend}" if learned else ""
     objects = sorted({prompt.object_id for prompt in options.prompts})
     noun = "object" if len(objects) == 1 else "objects"
+    followed = f"{noun} {', '.join(map(str, objects))}" if objects else "objects to be clicked"
     return (
         f"tracker {about_part(options.tracker, options.tracker_checkpoint)}, "
         f"segmenter {about_part(options.segmenter, options.checkpoint)}{where}; "
-        f"{noun} {', '.join(map(str, objects))}"
+        f"{followed}"
     )
 
 
@@ -167,13 +176,6 @@ def _prompts(
 ) -> list[Prompt]:
     from rvsam_video.prompt_parsing import parse_prompts
 
-    if PICK in points:
-        msg = (
-            "--points without coordinates will open a page to click on, which this version does "
-            "not have yet; pass them instead, for example --points 320,240 (x,y in pixels; "
-            "add ,0 for background and @FRAME for a later frame)"
-        )
-        raise UsageError(msg)
     prompts = parse_prompts(points, boxes, masks)
     if not prompts:
         msg = (
@@ -182,6 +184,17 @@ def _prompts(
         )
         raise PromptError(msg)
     return prompts
+
+
+def _refuse_more_than_the_page(
+    points: tuple[str, ...], boxes: tuple[str, ...], masks: tuple[str, ...]
+) -> None:
+    if len(points) > 1 or boxes or masks:
+        msg = (
+            "--points without coordinates opens the page, where everything is clicked; give it "
+            "alone, or give every point as X,Y"
+        )
+        raise UsageError(msg)
 
 
 def _colour(text: str) -> tuple[int, int, int]:

@@ -31,7 +31,7 @@ import click
 )
 @click.option("--max-visitors", type=click.IntRange(1, 1000), default=4, show_default=True)
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
-@click.option("--tracker", default="lucas-kanade", show_default=True)
+@click.option("--tracker", default="auto", show_default=True)
 @click.option("--segmenter", default="auto", show_default=True)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(  # noqa: PLR0913 (one parameter per option)
@@ -50,7 +50,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     debug: bool,  # noqa: ARG001
 ) -> int:
     """Serve a page to click objects on, watch them tracked, correct, and take results away."""
-    from rvsam_video.cli.running import choose_segmenter
+    from rvsam_video.cli.running import choose_segmenter, choose_tracker, prepare_networks
     from rvsam_video.demos.web.server import new_token, serve
     from rvsam_video.demos.web.settings import WebSettings
     from rvsam_video.engine import VideoSegmenter
@@ -65,7 +65,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
         max_upload=max_upload * 1024**2,
         max_visitors=max_visitors,
     )
-    segmenter = choose_segmenter(segmenter, None)
+    segmenter, tracker = choose_segmenter(segmenter, None), choose_tracker(tracker, None)
+    prepare_networks({tracker: None, segmenter: None}, shown=True)
     click.echo(f"tracker {tracker}, segmenter {segmenter}", err=True)
     serve(VideoSegmenter(tracker, segmenter), settings, say=_say, open_browser=browser)
     return 0

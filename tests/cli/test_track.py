@@ -88,7 +88,9 @@ def test_machines_get_one_json_object_per_line(here, capsys):
     ("arguments", "sentence", "code"),
     [
         (["clip.mp4"], "nothing to follow", 2),
-        (["clip.mp4", "--points"], "--points 320,240", 2),
+        (["clip.mp4", "--points", "--points", "80,45"], "give it alone", 2),
+        (["-", "--points"], "save the video to a file first", 2),
+        (["gone.mp4", "--points"], "gone.mp4", 1),
         (["clip.mp4", "--points", "900,20"], "x must be 0 to 159 and y 0 to 89", 2),
         (["clip.mp4", "--points", "80;45"], "80;45", 2),
         (["clip.mp4", "--points", "no.json"], "no.json", 2),
@@ -112,6 +114,24 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(here, capsys, arguments, s
     assert "Traceback" not in streams.err
     assert streams.out == ""
     assert sorted(here.rglob("*")) == before
+
+
+def test_bare_points_open_the_page_on_this_video_and_this_folder(here, monkeypatch):
+    pytest.importorskip("starlette", reason="the page needs rvsam-video[web]")
+    from rvsam_video.demos.web import server
+
+    served = []
+    monkeypatch.setattr(server, "serve", lambda pair, settings, say: served.append(settings))
+    assert main(["track", "clip.mp4", "--save", "rle", "--points"]) == 0
+    (settings,) = served
+    assert (settings.source, settings.out) == ("clip.mp4", Path("rvsam-runs/clip"))
+    assert (settings.save, settings.host) == (("masks", "rle"), "127.0.0.1")
+
+
+def test_bare_points_never_replace_a_run_unasked(here, capsys):
+    assert main(["track", "clip.mp4", "--points", "80,45", "--save", "points"]) == 0
+    assert main(["track", "clip.mp4", "--points"]) == 1
+    assert "holds a run; use --overwrite to replace it" in capsys.readouterr().err
 
 
 def test_the_same_command_again_says_that_all_is_done(here, capsys):

@@ -42,6 +42,14 @@ class Latencies:
         place = int(np.searchsorted(np.cumsum(self._counts), share * self.count))
         return min(_SHORTEST * _RATIO**place, self.worst)
 
+    def to_dict(self) -> dict[str, float]:
+        """Return median, 95 % and worst in seconds, for `run.json`."""
+        return {
+            "latency_median": round(self.quantile(0.5), 4),
+            "latency_p95": round(self.quantile(0.95), 4),
+            "latency_worst": round(self.worst, 4),
+        }
+
     def __str__(self) -> str:
         """Say it in a few words."""
         return (

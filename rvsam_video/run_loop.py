@@ -20,6 +20,7 @@ from rvsam_video.io.checkpoint import Checkpoint
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sinks import Sink
+from rvsam_video.latency import Latencies
 from rvsam_video.results import FrameResult
 from rvsam_video.run_options import CommonOptions
 from rvsam_video.trackers.base import Arrays, PointTracker
@@ -224,6 +225,8 @@ class _Run:
         self.listener, self.should_stop = listener, should_stop
         self.frames = 0
         self.dropped = 0
+        self.latencies = Latencies()
+        self.arrived: dict[int, float] = {}
         self.timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)
 
     def go(self, source: FrameSource) -> RunSummary:
@@ -265,11 +268,14 @@ class _Run:
             total = limit if total is None else min(limit, total)
         self.listener.started(total, self.frames)
         policy = self.options.live or ("drop" if source.live else "block")
-        with closing(prefetch(source, DECODE_AHEAD, policy=policy)) as frames:
+        # What waits is late: a live picture is taken when it is wanted, not before.
+        depth = 1 if policy == "drop" else DECODE_AHEAD
+        with closing(prefetch(_arriving(source), depth, policy=policy)) as frames:
             unsaved = 0
-            for frame in self._timed(iter(frames)):
+            for arrived, frame in self._timed(iter(frames)):
                 if limit is not None and frame.index >= limit:
                     break
+                self.arrived[frame.index] = arrived
                 with self._clock("tracking"):
                     results = self.session.push(frame)
                 self._write(results)
@@ -290,6 +296,7 @@ class _Run:
                 self.writer.write(result)
         for result in results:
             self.frames += 1
+            self.latencies.add(time.monotonic() - self.arrived.pop(result.index))
             self.listener.result(result)
 
     def _commit(self, source: FrameSource) -> None:
@@ -323,6 +330,10 @@ class _Run:
         messages = [*source.report.messages]
         if self.dropped:
             messages.append(f"dropped {self.dropped} frames that came faster than tracked")
+        if source.live and self.latencies.count:
+            messages.append(str(self.latencies))
+            self.timings |= self.latencies.to_dict()
+            self.folder.update(timings=self.timings)
         if complete:
             messages += self.job.unused()
         for message in messages:
@@ -339,11 +350,17 @@ class _Run:
         self.timings[part] += spent
         self.timings["total"] += spent
 
-    def _timed(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _timed(self, frames: Iterator[tuple[float, Frame]]) -> Iterator[tuple[float, Frame]]:
         """Pass frames on, timing the wait for each."""
         while True:
             with self._clock("reading"):
-                frame = next(frames, None)
-            if frame is None:
+                item = next(frames, None)
+            if item is None:
                 return
-            yield frame
+            yield item
+
+
+def _arriving(source: FrameSource) -> Iterator[tuple[float, Frame]]:
+    """Give each frame with the time at which it was there, by the monotonic clock."""
+    for frame in source:
+        yield time.monotonic(), frame

@@ -9,6 +9,7 @@ from typing import Literal
 from rvsam_video.engine import DEFAULT_TRACKER
 from rvsam_video.io import open_source
 from rvsam_video.io.base import BadFrames, FrameSource, Reader
+from rvsam_video.io.reconnecting import RECONNECT_SECONDS, Reconnecting
 from rvsam_video.io.run_identity import Json, fingerprint
 
 
@@ -28,6 +29,8 @@ class CommonOptions:
         on_bad_frame: skip damaged frames, or stop at the first.
         live: when frames come faster than they are tracked, `drop` old ones or `block`; None
             drops for live sources only.
+        reconnect: seconds for which a live source that was lost is tried again; 0 gives up at
+            once.
     """
 
     source: str
@@ -40,6 +43,7 @@ class CommonOptions:
     reader: Reader = "pyav"
     on_bad_frame: BadFrames = "skip"
     live: Literal["drop", "block"] | None = None
+    reconnect: float = RECONNECT_SECONDS
 
     def open(self, start: int = 0) -> FrameSource:
         """Open the source at the frame of this index.
@@ -47,6 +51,12 @@ class CommonOptions:
         Raises:
             SourceError: if it cannot be read.
         """
+        source = self._open(start)
+        if not source.live or self.reconnect <= 0:
+            return source
+        return Reconnecting(source, self._open, self.reconnect)
+
+    def _open(self, start: int = 0) -> FrameSource:
         return open_source(
             self.source, reader=self.reader, on_bad_frame=self.on_bad_frame, start=start
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rvsam_video.engine import DECODE_AHEAD, VideoSegmenter
@@ -16,6 +17,7 @@ from rvsam_video.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoi
 from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.layout import PARTS_FOLDER, PROMPTS_FILE, page_checkpoint
 from rvsam_video.io.prefetching import Policy, Prefetch
+from rvsam_video.io.reconnecting import RECONNECT_SECONDS, Reconnecting
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sinks import Mark, SinkContext, SinkWriter, create_sinks
@@ -52,7 +54,7 @@ class TrackingJob(ClosesItself):
         self, source: str, segmenter: VideoSegmenter, folder: Path, save: Sequence[str]
     ) -> None:
         self._what, self._segmenter, self._save = source, segmenter, tuple(save)
-        self.source: FrameSource = open_source(source)
+        self.source = self._open()
         try:
             command: dict[str, Json] = {"source": self.source.name, "page": True}
             self._folder = RunFolder.open(folder, command, overwrite=True)
@@ -161,7 +163,8 @@ class TrackingJob(ClosesItself):
     def _next(self) -> Frame | None:
         if self._frames is None:
             policy: Policy = "drop" if self.live else "block"
-            self._frames = prefetch(self.source, DECODE_AHEAD, policy=policy)
+            depth = 1 if self.live else DECODE_AHEAD
+            self._frames = prefetch(self.source, depth, policy=policy)
         return next(self._frames, None)
 
     def _write(self, results: Sequence[FrameResult]) -> None:
@@ -194,7 +197,13 @@ class TrackingJob(ClosesItself):
     def _restart_source(self, start: int) -> None:
         self._close_frames()
         self.source.close()
-        self.source = open_source(self._what, start=start)
+        self.source = self._open(start)
+
+    def _open(self, start: int = 0) -> FrameSource:
+        source = open_source(self._what, start=start)
+        if not source.live:
+            return source
+        return Reconnecting(source, partial(open_source, self._what), RECONNECT_SECONDS)
 
     def _close_frames(self) -> None:
         frames, self._frames = self._frames, None

@@ -28,6 +28,7 @@ class RunArguments(TypedDict):
     reader: Reader
     on_bad_frame: BadFrames
     live: Literal["drop", "block"] | None
+    reconnect: float
 
 
 _RUN_OPTIONS = (
@@ -64,9 +65,19 @@ _RUN_OPTIONS = (
     ),
     click.option(
         "--live",
+        is_flag=False,
+        flag_value="drop",
         type=click.Choice(["drop", "block"]),
-        help="When frames come faster than they are tracked: drop old ones or wait.  "
+        help="When frames come faster than they are tracked: drop old ones (also bare) or wait.  "
         "[default: drop for cameras and streams, block for files]",
+    ),
+    click.option(
+        "--reconnect",
+        type=click.FloatRange(0),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long a camera or stream that was lost is tried again.",
     ),
 )
 

@@ -15,6 +15,9 @@ from rvsam_video.frame import Frame
 from rvsam_video.io.base import FrameSource, ReadReport
 from rvsam_video.io.closing import ClosesItself
 
+RECONNECT_SECONDS = 60.0
+"""How long a lost source is tried again, unless told otherwise."""
+
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 15.0
 """Each wait is twice the one before: a cable that is back is noticed soon, and a server that
@@ -69,7 +72,7 @@ class Reconnecting(ClosesItself):
             SourceError: if the source is lost and does not come back in time, or was closed.
         """
         began: float | None = None
-        index = -1
+        index, last = -1, -1.0
         while True:
             error: SourceError | None = None
             first: Frame | None = None
@@ -79,13 +82,13 @@ class Reconnecting(ClosesItself):
                     now = time.monotonic()
                     began = now - frame.time if began is None else began
                     if first is None:
-                        first, offset = frame, max(0.0, now - began - frame.time)
-                    index = max(index + 1, frame.index)
+                        first, offset = frame, max(now - began, last + 0.001) - frame.time
+                    index, last = max(index + 1, frame.index), frame.time + offset
                     self._frames += 1
-                    yield self._fitted(Frame(index, frame.time + offset, frame.image))
+                    yield self._fitted(Frame(index, last, frame.image))
             except SourceError as raised:
                 error = raised
-            if self._closed.is_set() or not self._come_back(error):
+            if self._closed.is_set() or not self._come_back():
                 if error is not None:
                     raise error
                 return
@@ -96,9 +99,8 @@ class Reconnecting(ClosesItself):
         image = cv2.resize(frame.image, self.size, interpolation=cv2.INTER_AREA)
         return replace(frame, image=np.asarray(image, np.uint8))
 
-    def _come_back(self, error: SourceError | None) -> bool:
+    def _come_back(self) -> bool:
         """Try until the source is there again; False when patience is at its end."""
-        del error
         report = self._source.report
         self._source.close()
         until = time.monotonic() + self._patience

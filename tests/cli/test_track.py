@@ -121,7 +121,7 @@ def test_bare_points_open_the_page_on_this_video_and_this_folder(here, monkeypat
     from rvsam_video.demos.web import server
 
     served = []
-    monkeypatch.setattr(server, "serve", lambda pair, settings, say: served.append(settings))
+    monkeypatch.setattr(server, "serve", lambda _pair, settings, **_: served.append(settings))
     assert main(["track", "clip.mp4", "--save", "rle", "--points"]) == 0
     (settings,) = served
     assert (settings.source, settings.out) == ("clip.mp4", Path("rvsam-runs/clip"))

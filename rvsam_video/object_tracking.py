@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Frame
 from rvsam_video.merging import full_size_logits, merge
+from rvsam_video.patch_filter import patch_filter
 from rvsam_video.point_book import PointBook
-from rvsam_video.prompting import OTHER_OBJECT, object_prompts
+from rvsam_video.prompting import OTHER_OBJECT, object_prompts, prompt_plan
 from rvsam_video.prompts import Prompt
-from rvsam_video.query_points import object_rng, query_points_of_mask, select_points
+from rvsam_video.query_points import (
+    object_rng,
+    query_points_of_mask,
+    select_points,
+    select_points_sam_pt,
+)
 from rvsam_video.results import FrameResult, ObjectResult, PointTable
 from rvsam_video.segmenters.base import Embedding, MaskPrediction, Memory, ObjectPrompt, Segmenter
 from rvsam_video.settings import SegmentationSettings
@@ -28,11 +35,13 @@ class TrackedObject:
     Attributes:
         memory: what the segmenter remembers of it.
         start: frame of its first prompt.
+        group: which objects its points are tracked together with.
         answers: predictions made when a prompt was given, by frame; they are the result of
             that frame.
     """
 
     start: int
+    group: int = 0
     memory: Memory | None = None
     answers: dict[int, MaskPrediction] = field(default_factory=dict)
 
@@ -40,11 +49,16 @@ class TrackedObject:
         """Return it as plain arrays."""
         arrays: dict[str, NDArray[np.generic]] = {
             "start": np.array(self.start),
+            "group": np.array(self.group),
             "answers": np.array(list(self.answers), np.int64),
             **_memory_to_arrays(self.memory),
         }
         for frame, answer in self.answers.items():
-            fields = {"logits": answer.logits, "score": np.array(answer.score)}
+            fields = {
+                "logits": answer.logits,
+                "score": np.array(answer.score),
+                "prompted": np.array(answer.prompted),
+            }
             arrays |= prefixed(f"answer/{frame}", fields)
             arrays |= prefixed(f"answer/{frame}", _memory_to_arrays(answer.memory))
         return arrays
@@ -52,13 +66,15 @@ class TrackedObject:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> TrackedObject:
         """Undo `to_arrays`."""
-        item = cls(start=int(arrays["start"]), memory=_memory_from_arrays(arrays))
+        memory = _memory_from_arrays(arrays)
+        item = cls(int(arrays["start"]), int(arrays["group"]), memory)
         for frame in arrays["answers"]:
             part = nested(f"answer/{frame}", arrays)
             item.answers[int(frame)] = MaskPrediction(
                 np.asarray(part["logits"], np.float32),
                 float(part["score"]),
                 _memory_from_arrays(part),
+                bool(part["prompted"]),
             )
         return item
 
@@ -91,6 +107,9 @@ class ObjectTracking:
         self._segmenter = segmenter
         self._embedded: tuple[int, Embedding] | None = None
         self._table: PointTable | None = None
+        self._started = 0
+        self._plan = prompt_plan(settings)
+        self._patches = patch_filter(settings)
 
     def apply(
         self, prompt: Prompt, frame: Frame, together: Sequence[Prompt] = ()
@@ -115,12 +134,15 @@ class ObjectTracking:
         """Return all state as plain arrays."""
         arrays: dict[str, NDArray[np.generic]] = {
             "last_finished": np.array(self.last_finished),
+            "started": np.array(self._started),
             "object_ids": np.array(list(self.objects), np.int64),
             **prefixed("tracker", self.state.snapshot()),
             **prefixed("book", self.book.snapshot()),
         }
         if self._table is not None:
             arrays |= prefixed("table", self._table.to_arrays())
+        if self._patches is not None:
+            arrays |= prefixed("patches", self._patches.snapshot())
         for object_id, item in self.objects.items():
             arrays |= prefixed(f"object/{object_id}", item.to_arrays())
         return arrays
@@ -128,6 +150,9 @@ class ObjectTracking:
     def restore(self, arrays: Arrays) -> None:
         """Take over what `snapshot` returned."""
         self.last_finished = int(arrays["last_finished"])
+        self._started = int(arrays["started"])
+        if self._patches is not None:
+            self._patches.restore(nested("patches", arrays))
         self.state.restore(nested("tracker", arrays))
         self.book.restore(nested("book", arrays))
         table = nested("table", arrays)
@@ -147,11 +172,15 @@ class ObjectTracking:
         if len(ids):
             self.state.remove(ids.tolist())
             self.book.drop(ids)
+            if self._patches is not None:
+                self._patches.drop(ids)
 
     def finish(self, frame: Frame, tracked: TrackedPoints) -> FrameResult:
         """Segment a frame whose points are final."""
         settings = self.settings
-        table = self.book.table(tracked, frame.size, settings.border)
+        patches = self._patches
+        judge = None if patches is None else partial(patches.judge, image=frame.image)
+        table = self.book.table(tracked, frame.size, settings.border, judge)
         alive = {key: item for key, item in self.objects.items() if item.start <= frame.index}
         predictions = self._predict(frame, table, alive)
         masks = merge(
@@ -161,8 +190,8 @@ class ObjectTracking:
             overlap=settings.overlap,
         )
         objects = tuple(
-            ObjectResult(object_id, mask, prediction.score, prediction.logits)
-            for (object_id, prediction), mask in zip(predictions.items(), masks, strict=True)
+            ObjectResult(object_id, mask, item.score, item.logits, item.prompted)
+            for (object_id, item), mask in zip(predictions.items(), masks, strict=True)
         )
         for object_id, prediction in predictions.items():
             alive[object_id].memory = prediction.memory
@@ -183,7 +212,8 @@ class ObjectTracking:
         prompts = object_prompts(
             table,
             {key: item.memory for key, item in alive.items()},
-            other_objects_as_negatives=self.settings.other_objects_as_negatives,
+            self.settings,
+            frame.index,
         )
         asked = [prompt for prompt in prompts if prompt.object_id not in answers]
         predicted = self._segmenter.predict(self._embed(frame), asked) if asked else []
@@ -238,15 +268,24 @@ class ObjectTracking:
             ),
             box=prompt.box,
             mask=prompt.mask,
+            plan=self._plan,
         )
         (prediction,) = self._segmenter.predict(self._embed(frame), [request])
         self.book.retire(prompt.object_id, frame.index)
+        item = self._object(prompt.object_id, frame)
         self._follow(prompt.object_id, prompt.points, prompt.labels, frame, given=True)
         self._choose_points(prompt, prediction, frame)
-        item = self.objects.setdefault(prompt.object_id, TrackedObject(start=frame.index))
-        self.objects = dict(sorted(self.objects.items()))
         self._answer(item, prediction, frame)
         return prediction
+
+    def _object(self, object_id: int, frame: Frame) -> TrackedObject:
+        """Return an object, entered anew if it is not known."""
+        if object_id not in self.objects:
+            group = self._started // self.settings.group_size if self.settings.group_size else 0
+            self._started += 1
+            self.objects[object_id] = TrackedObject(frame.index, group)
+            self.objects = dict(sorted(self.objects.items()))
+        return self.objects[object_id]
 
     def _correct_object(
         self, item: TrackedObject, prompt: Prompt, frame: Frame
@@ -261,6 +300,7 @@ class ObjectTracking:
             labels=np.concatenate([self._table.labels[own], prompt.labels]),
             point_ids=np.concatenate([self._table.ids[own], ids]),
             memory=item.memory,
+            plan=self._plan,
         )
         (prediction,) = self._segmenter.predict(self._embed(frame), [request])
         self._answer(item, prediction, frame)
@@ -285,8 +325,10 @@ class ObjectTracking:
             positive=settings.positive_points,
             negative=settings.negative_points,
             method=settings.point_selection,
+            negative_method=settings.negative_selection,
             image=frame.image,
             rng=object_rng(settings.seed, prompt.object_id, frame.index),
+            select=select_points_sam_pt if settings.sam_pt_exact else select_points,
         )
         self._follow(prompt.object_id, xy, labels, frame, given=False)
 
@@ -303,7 +345,10 @@ class ObjectTracking:
         ids = self.book.add(object_id, labels, frame=frame.index, given=given)
         if len(ids):
             frames = np.full(len(ids), frame.index, np.int64)
-            self.state.add(QueryPoints(ids, frames, np.asarray(xy, np.float32)))
+            places = np.asarray(xy, np.float32)
+            self.state.add(QueryPoints(ids, frames, places, self.objects[object_id].group))
+            if self._patches is not None:
+                self._patches.begin(ids, places, frame.image)
         return ids
 
     def _embed(self, frame: Frame) -> Embedding:

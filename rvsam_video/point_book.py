@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from rvsam_video.results import PointState, PointTable
 from rvsam_video.trackers.base import Arrays, TrackedPoints
+
+Judge = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.int8]], NDArray[np.int8]]
+"""From ids, (N, 2) places and states of points to their states."""
 
 _ROW = np.dtype(
     [
@@ -73,7 +77,11 @@ class PointBook:
         return np.asarray(self.rows["id"][self.rows["until_frame"] <= frame + 1])
 
     def table(
-        self, tracked: TrackedPoints, frame_size: tuple[int, int], border: float
+        self,
+        tracked: TrackedPoints,
+        frame_size: tuple[int, int],
+        border: float,
+        judge: Judge | None = None,
     ) -> PointTable:
         """Join the tracker's answer with the book, and count how long points are hidden.
 
@@ -81,6 +89,7 @@ class PointBook:
             tracked: one frame's answer.
             frame_size: (width, height).
             border: points closer to the edge than this share of the side count as outside.
+            judge: may find further reasons not to use a point.
 
         Returns:
             the points that count in this frame, by rising id.
@@ -94,12 +103,16 @@ class PointBook:
         )
         at = np.flatnonzero(lives)[at]
         xy = tracked.xy[found].astype(np.float32)
+        ids = rows["id"][at].copy()
         states = np.where(tracked.visible[found], PointState.VISIBLE, PointState.HIDDEN)
-        states = np.where(_outside(xy, frame_size, border), PointState.OUTSIDE, states)
+        if judge is not None:
+            states = judge(ids, xy, states.astype(np.int8))
+        # Last, as in SAM-PT: a place outside is the reason shown, whatever else there was.
+        states = np.where(outside(xy, frame_size, border), PointState.OUTSIDE, states)
         rows["hidden_for"][at] += 1
         rows["hidden_for"][at[states == PointState.VISIBLE]] = 0
         return PointTable(
-            ids=rows["id"][at].copy(),
+            ids=ids,
             object_ids=rows["object_id"][at].copy(),
             labels=rows["label"][at].copy(),
             xy=xy,
@@ -128,10 +141,16 @@ class PointBook:
         self.next_id = int(arrays["next_id"])
 
 
-def _outside(
+def outside(
     xy: NDArray[np.float32], frame_size: tuple[int, int], border: float
 ) -> NDArray[np.bool_]:
-    """Whether points lie outside the picture, or in its border as SAM-PT counts it."""
+    """Whether (N, 2) points lie outside the picture, or in its border as SAM-PT counts it.
+
+    Args:
+        xy: x then y in pixels.
+        frame_size: (width, height).
+        border: points closer to the edge than this share of the side count as outside.
+    """
     share = xy / np.asarray(frame_size, np.float32)
     beyond = (share < border) | (share > 1 - border)
     last = np.asarray(frame_size, np.float32) - 0.5

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rvsam_video.errors import UsageError
-from rvsam_video.trackers.base import PointTracker, QueryPoints, TrackedPoints, TrackerState
+from rvsam_video.trackers.base import (
+    ClipTracker,
+    PointTracker,
+    QueryPoints,
+    TrackedPoints,
+    TrackerState,
+)
 
 __all__ = [
+    "ClipTracker",
     "PointTracker",
     "QueryPoints",
     "TrackedPoints",

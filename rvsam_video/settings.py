@@ -106,6 +106,20 @@ class SegmentationSettings:
                 msg = f"{name} is {value}; allowed is {low} to {high}"
                 raise UsageError(msg)
 
+    @classmethod
+    def preset(cls, name: str) -> SegmentationSettings:
+        """Return the settings of a preset; `rvsam_video.presets` has what they are meant for.
+
+        Args:
+            name: "paper", "paper-r3", "live" or "accurate".
+
+        Raises:
+            UsageError: if there is no such preset.
+        """
+        from rvsam_video.presets import find_preset
+
+        return find_preset(name).settings
+
     def to_dict(self) -> dict[str, int | float | str | None]:
         """Return the settings as plain values, for `run.json`."""
         return asdict(self)

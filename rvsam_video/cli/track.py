@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,13 +56,15 @@ RUNS = Path("rvsam-runs")
     help="What to write, separated by commas.",
 )
 @click.option("--overwrite", is_flag=True, help="Start again where another run has been.")
-@click.option("--tracker", default="lucas-kanade", show_default=True)
+@click.option(
+    "--preset",
+    help="Settings with a tracker and a segmenter: paper, paper-r3, live or accurate.",
+)
+@click.option("--tracker", help="[default: that of the preset, else lucas-kanade]")
 @click.option(
     "--segmenter",
-    default="auto",
-    show_default=True,
     help="auto: repvit-sam if its weights are there (rvsam-video weights fetch repvit-sam), "
-    "else grabcut, which needs none.",
+    "else grabcut, which needs none.  [default: that of the preset, else auto]",
 )
 @click.option(
     "--checkpoint",
@@ -111,8 +114,9 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
     out: Path | None,
     save: str,
     overwrite: bool,
-    tracker: str,
-    segmenter: str,
+    preset: str | None,
+    tracker: str | None,
+    segmenter: str | None,
     checkpoint: Path | None,
     device: str,
     backend: str,
@@ -137,21 +141,25 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
       rvsam-video track clip.mp4 --points 1:320,240 --points 2:100,80 --points 1:350,90,0@30
       rvsam-video track frames/ --mask first.png --save masks,rle --out runs/a
     """
-    from rvsam_video.cli.running import choose_segmenter, run_and_report
+    from rvsam_video.cli.running import AUTO, choose_segmenter, run_and_report
+    from rvsam_video.engine import DEFAULT_TRACKER
+    from rvsam_video.presets import find_preset
     from rvsam_video.runner import RunOptions
     from rvsam_video.settings import SegmentationSettings
 
+    chosen = find_preset(preset) if preset else None
+    settings = chosen.settings if chosen else SegmentationSettings()
     options = RunOptions(
         source=source,
         prompts=_prompts(points, boxes, masks),
         out=out or RUNS / _name_of(source),
         save=tuple(part.strip() for part in save.split(",") if part.strip()),
-        tracker=tracker,
-        segmenter=choose_segmenter(segmenter, checkpoint),
+        tracker=tracker or (chosen.tracker if chosen else DEFAULT_TRACKER),
+        segmenter=choose_segmenter(segmenter or (chosen.segmenter if chosen else AUTO), checkpoint),
         checkpoint=checkpoint,
         device=device,
         backend=backend,
-        settings=SegmentationSettings(overlap=overlap, seed=seed),
+        settings=replace(settings, overlap=overlap, seed=seed),
         overwrite=overwrite,
         max_frames=max_frames,
         reader="decord" if reader == "decord" else "pyav",

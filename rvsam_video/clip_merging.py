@@ -59,7 +59,7 @@ class ClipMerger:
         pairs = list(zip(objects, predictions, strict=True))
         if not self.settings.sam_pt_exact:
             settings = self.settings
-            shown = [self._resized(self._repaired(*pair, frame)) for pair in pairs]
+            shown = (self._resized(self._repaired(*pair, frame)) for pair in pairs)
             return merge(
                 shown, self.size, score_threshold=settings.score_threshold, overlap=settings.overlap
             )

@@ -41,10 +41,10 @@ class RleSink:
     """Writes `results.json`: a list with one entry per object.
 
     An entry has `video_id`, `object_id`, `category_id` (always 1), `score` (the mean over the
-    frames where the object was looked for) and `segmentations`: for every frame of the video from 0 on a
-    compressed run-length code, or null where there is none. As in the annotations of YouTube-VIS,
-    null also stands for an object that is not visible: before it starts, after it was removed,
-    while its mask is empty, and in frames that could not be read.
+    frames where the object was looked for) and `segmentations`: for every frame of the video from
+    0 on a compressed run-length code, or null where there is none. As in the annotations of
+    YouTube-VIS, null also stands for an object that is not visible: before it starts, after it was
+    removed, while its mask is empty, and in frames that could not be read.
 
     While the run lasts, `.parts/rle.jsonl` takes one line per frame, so memory does not grow.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from rvsam_video.query_points import (
 )
 from rvsam_video.results import PointState, PointTable
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.trackers.base import ClipTracker, QueryPoints, TrackedPoints
+from rvsam_video.trackers.base import ClipTracker, FramesFactory, QueryPoints, TrackedPoints
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -73,23 +73,30 @@ class ClipQueries:
     patches: NDArray[np.float32]
 
 
+def join_queries(parts: Sequence[ClipQueries]) -> ClipQueries:
+    """Put the query points of several objects one after the other."""
+    columns = (
+        np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(ClipQueries)
+    )
+    return ClipQueries(*columns)
+
+
 def choose_queries(
     clip: ClipFrames, objects: Sequence[ClipObject], settings: SegmentationSettings
-) -> ClipQueries:
-    """Choose the query points of all objects, reading the clip up to the last frame of them.
+) -> list[ClipQueries]:
+    """Choose the query points of each object, reading the clip up to the last frame of them.
 
     Raises:
         PromptError: if the clip ends before an object's frame.
     """
-    parts: dict[int, tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.float32]]] = {}
+    parts: dict[int, ClipQueries] = {}
     wanted = {item.frame for item in objects}
     for original in clip.originals():
         if original.index in wanted:
             frame = clip.resized(original)
             for item in objects:
                 if item.frame == frame.index:
-                    xy, labels = _points_of(item, frame, clip, settings)
-                    parts[item.object_id] = (xy, labels, _patches(frame, xy, settings))
+                    parts[item.object_id] = _queries_of(item, frame, clip, settings)
             wanted.remove(original.index)
         if not wanted:
             break
@@ -97,43 +104,56 @@ def choose_queries(
         if item.object_id not in parts:
             msg = f"object {item.object_id} starts in frame {item.frame}, which the clip lacks"
             raise PromptError(msg)
-    counts = [len(parts[item.object_id][1]) for item in objects]
-    xy, labels, looks = (
-        np.concatenate([parts[item.object_id][column] for item in objects]) for column in range(3)
-    )
-    return ClipQueries(
-        object_ids=np.repeat([item.object_id for item in objects], counts).astype(np.int64),
-        labels=labels.astype(np.int8),
-        frames=np.repeat([item.frame for item in objects], counts).astype(np.int64),
-        xy=xy,
-        patches=looks,
-    )
+    return [parts[item.object_id] for item in objects]
 
 
-def _points_of(
+def _queries_of(
     item: ClipObject, frame: Frame, clip: ClipFrames, settings: SegmentationSettings
-) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+) -> ClipQueries:
     if item.points is not None and item.labels is not None:
-        return rescaled(item.points, clip.source_size, clip.size), item.labels
+        xy = rescaled(item.points, clip.source_size, clip.size)
+        return queries_at(item.object_id, frame, xy, item.labels, settings)
     mask = item.mask if item.mask is not None else np.zeros(clip.size[::-1], np.bool_)
-    return query_points_of_mask(
-        resize_mask(mask, clip.size),
+    return queries_of_mask(item.object_id, frame, resize_mask(mask, clip.size), settings)
+
+
+def queries_of_mask(
+    object_id: int, frame: Frame, mask: NDArray[np.bool_], settings: SegmentationSettings
+) -> ClipQueries:
+    """Choose an object's query points from its (H, W) mask in a frame."""
+    xy, labels = query_points_of_mask(
+        mask,
         positive=settings.positive_points,
         negative=settings.negative_points,
         method=settings.point_selection,
         negative_method=settings.negative_selection,
         image=frame.image,
-        rng=object_rng(settings.seed, item.object_id, item.frame),
+        rng=object_rng(settings.seed, object_id, frame.index),
         select=select_points_sam_pt if settings.sam_pt_exact else select_points,
     )
+    return queries_at(object_id, frame, xy, labels, settings)
 
 
-def _patches(
-    frame: Frame, xy: NDArray[np.float32], settings: SegmentationSettings
-) -> NDArray[np.float32]:
-    if settings.patch_threshold is None:
-        return np.zeros((len(xy), 0), np.float32)
-    return patches(frame.image, xy, settings.patch_size, swapped_colours=settings.sam_pt_exact)
+def queries_at(
+    object_id: int,
+    frame: Frame,
+    xy: NDArray[np.float32],
+    labels: NDArray[np.int8],
+    settings: SegmentationSettings,
+) -> ClipQueries:
+    """Make query points of an object out of (N, 2) places in a frame and their labels."""
+    count = len(labels)
+    looks = np.zeros((count, 0), np.float32)
+    if settings.patch_threshold is not None:
+        swapped = settings.sam_pt_exact
+        looks = patches(frame.image, xy, settings.patch_size, swapped_colours=swapped)
+    return ClipQueries(
+        object_ids=np.full(count, object_id, np.int64),
+        labels=labels.astype(np.int8),
+        frames=np.full(count, frame.index, np.int64),
+        xy=np.asarray(xy, np.float32),
+        patches=looks,
+    )
 
 
 def rescaled(xy: NDArray[np.float32], old: Size, new: Size) -> NDArray[np.float32]:
@@ -179,7 +199,8 @@ class ClipPoints:
 
 
 def track_queries(
-    clip: ClipFrames,
+    frames: FramesFactory,
+    size: Size,
     tracker: ClipTracker,
     queries: ClipQueries,
     groups: Sequence[Sequence[int]],
@@ -188,7 +209,8 @@ def track_queries(
     """Follow all query points through the clip, group by group.
 
     Args:
-        clip: read by the tracker, and once more by the patch filter.
+        frames: read by the tracker, and once more by the patch filter.
+        size: (width, height) of the frames.
         tracker: follows them.
         queries: the points.
         groups: ids of the objects whose points are tracked together.
@@ -198,7 +220,8 @@ def track_queries(
     for number, group in enumerate(groups):
         ids = np.flatnonzero(np.isin(queries.object_ids, group))
         asked = QueryPoints(ids, queries.frames[ids], queries.xy[ids], number)
-        parts.append(list(tracker.track_clip(clip, asked)))
+        answers = tracker.track_clip(frames, asked) if len(asked) else _no_points(frames, asked)
+        parts.append(list(answers))
     order = np.argsort(np.concatenate([part[0].ids for part in parts]))
     xy, visible, confidence = (
         _joined(parts, column)[:, order] for column in ("xy", "visible", "confidence")
@@ -206,21 +229,21 @@ def track_queries(
     xy = xy.astype(np.float32)
     states = np.where(visible, PointState.VISIBLE, PointState.HIDDEN).astype(np.int8)
     if settings.patch_threshold is not None:
-        frames = np.array([answer.frame_index for answer in parts[0]], np.int64)
+        indices = np.array([answer.frame_index for answer in parts[0]], np.int64)
         states = after_patch_filter(
             states,
-            _likeness(clip, queries, xy, settings),
-            frames,
+            _likeness(frames, queries, xy, settings),
+            indices,
             queries.frames,
             settings.patch_threshold,
         )
-    beyond = outside(xy.reshape(-1, 2), clip.size, settings.border).reshape(states.shape)
+    beyond = outside(xy.reshape(-1, 2), size, settings.border).reshape(states.shape)
     states = np.where(beyond, PointState.OUTSIDE, states).astype(np.int8)
     return ClipPoints(queries, xy, confidence.astype(np.float32), states)
 
 
 def _likeness(
-    clip: ClipFrames,
+    frames: FramesFactory,
     queries: ClipQueries,
     xy: NDArray[np.float32],
     settings: SegmentationSettings,
@@ -229,7 +252,7 @@ def _likeness(
     side, swapped = settings.patch_size, settings.sam_pt_exact
     rows = [
         similarity(patches(frame.image, places, side, swapped_colours=swapped), queries.patches)
-        for frame, places in zip(clip(), xy, strict=True)
+        for frame, places in zip(frames(), xy, strict=True)
     ]
     return np.stack(rows)
 
@@ -260,6 +283,15 @@ def after_patch_filter(
         after |= before[:: 1 if ahead else -1] & beyond
     states = np.where(differs, PointState.PATCH_DIFFERS, states)
     return np.where(after, PointState.AFTER_PATCH_DIFFERS, states).astype(np.int8)
+
+
+def _no_points(frames: FramesFactory, queries: QueryPoints) -> Iterator[TrackedPoints]:
+    """Answer for a group without points: trackers need not."""
+    nothing = np.zeros(0, np.bool_)
+    for frame in frames():
+        yield TrackedPoints(
+            frame.index, queries.ids, queries.xy, nothing, nothing.astype(np.float32)
+        )
 
 
 def _joined(parts: Sequence[Sequence[TrackedPoints]], column: str) -> NDArray[Any]:

@@ -45,11 +45,14 @@ class RestartSettings:
         variant: where.
         horizon: frames of a chunk, 2 or more.
         tracker_horizon: frames that the tracker sees for it, at least as many.
+        sam_pt_exact: where an object has no mask to restart from, take the frame that the public
+            code happens to take, often the very next; by default it is the chunk's last.
     """
 
     variant: RestartVariant = "median-area"
     horizon: int = 24
     tracker_horizon: int = 24
+    sam_pt_exact: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use.
@@ -164,23 +167,32 @@ def _choose(
         next_other: candidate at which another object starts, maybe beyond the chunk.
         settings: how to restart.
     """
-    count = areas.shape[1] - 1
     if settings.variant == "horizon":
         last = settings.horizon - 2
         return np.full(len(areas), last if next_other is None else min(last, next_other))
     candidates = _candidates(areas[:, 1:], settings.horizon)
-    if settings.variant == "median-area":
-        return _lower_medians(candidates)
     first = areas[:, :1].astype(np.float64)
-    if settings.variant == "similar-area":
-        differences = np.where(np.isnan(candidates), np.inf, abs(candidates - first))
-        return np.asarray(differences.argmin(1))
+    missing = np.asarray(np.isnan(candidates).all(1))
+    if settings.variant == "median-area":
+        chosen = _lower_medians(candidates)
+    elif settings.variant == "similar-area":
+        chosen = np.where(np.isnan(candidates), np.inf, abs(candidates - first)).argmin(1)
+    else:
+        chosen = np.full(len(areas), _most_similar_together(candidates, first, next_other))
+        missing[:] = missing.all()
+    return chosen if settings.sam_pt_exact else np.where(missing, areas.shape[1] - 2, chosen)
+
+
+def _most_similar_together(
+    candidates: NDArray[np.float64], first: NDArray[np.float64], next_other: int | None
+) -> int:
+    """Return the candidate where all areas together are most like those in the first frame."""
     with np.errstate(divide="ignore", invalid="ignore"):
         differences = abs(candidates - first) / first
     total = np.where(np.isnan(differences), _MISSING, differences).sum(0)
-    if next_other is not None and next_other < count:
+    if next_other is not None and next_other < len(total):
         total[next_other] -= _BONUS
-    return np.full(len(areas), total.argmin())
+    return int(total.argmin())
 
 
 def _candidates(areas: NDArray[np.integer], horizon: int) -> NDArray[np.float64]:

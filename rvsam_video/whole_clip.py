@@ -28,6 +28,7 @@ from rvsam_video.clip_merging import ClipMerger
 from rvsam_video.clip_points import (
     ClipObject,
     choose_queries,
+    join_queries,
     rescaled,
     track_queries,
 )
@@ -89,31 +90,28 @@ class ClipSegmenter:
             PromptError: if ids repeat, or an object's frame is not in the clip.
             SourceError: if the clip has no frame.
         """
-        ids = [item.object_id for item in objects]
-        if len(set(ids)) < len(ids) or not ids:
-            msg = f"the objects are {ids}; give at least one, each with an id of its own"
-            raise PromptError(msg)
+        ids = check_ids(objects)
         clip = ClipFrames(source, self.rule)
-        queries = choose_queries(clip, objects, self.settings)
-        batches = _parts(ids, self.batch_size)
-        groups = [part for batch in batches for part in _parts(batch, self.settings.group_size)]
-        points = track_queries(clip, self.tracker, queries, groups, self.settings)
+        queries = join_queries(choose_queries(clip, objects, self.settings))
+        batches = parts_of(ids, self.batch_size)
+        groups = [part for batch in batches for part in parts_of(batch, self.settings.group_size)]
+        points = track_queries(clip, clip.size, self.tracker, queries, groups, self.settings)
         merger = ClipMerger(self.settings, clip.size, size or clip.source_size)
         memories: dict[int, Memory | None] = dict.fromkeys(ids)
         for position, original in enumerate(clip.originals()):
             frame, table = clip.resized(original), points.table(position)
             alive = [item for item in objects if self._lives(item, frame.index)]
-            prompts = self._prompts(frame, table, alive, batches, memories)
-            predictions = self._predict(frame, prompts)
+            prompts = self.prompts(frame, table, alive, batches, memories)
+            predictions = self.predict(frame, prompts)
             for item, prediction in zip(alive, predictions, strict=True):
                 memories[item.object_id] = prediction.memory
-            yield self._result(original, table, alive, predictions, merger)
+            yield self.result(original, table, alive, predictions, merger)
 
     def _lives(self, item: ClipObject, frame: int) -> bool:
         """Whether an object takes part in a frame; before its own it often has no say."""
         return item.frame <= frame or self.settings.overlap or self.settings.sam_pt_exact
 
-    def _prompts(
+    def prompts(
         self,
         frame: Frame,
         table: PointTable,
@@ -121,16 +119,18 @@ class ClipSegmenter:
         batches: Sequence[Sequence[int]],
         memories: dict[int, Memory | None],
     ) -> list[ObjectPrompt]:
+        """Build the prompts of a frame's objects, batch by batch."""
         known = {item.object_id: item for item in alive}
         prompts = []
         for batch in batches:
-            present = {key: memories[key] for key in batch if key in known}
+            present = {key: memories.get(key) for key in batch if key in known}
             prompts += object_prompts(table, present, self.settings, frame.index)
         if self.settings.overlap or self.settings.sam_pt_exact:
             return prompts
         return [_with_truth(prompt, known[prompt.object_id], frame) for prompt in prompts]
 
-    def _predict(self, frame: Frame, prompts: Sequence[ObjectPrompt]) -> list[MaskPrediction]:
+    def predict(self, frame: Frame, prompts: Sequence[ObjectPrompt]) -> list[MaskPrediction]:
+        """Encode a frame and segment its objects; without objects it is not looked at."""
         if not prompts:
             return []
         predictions = self.segmenter.predict(self.segmenter.embed(frame.image), prompts)
@@ -138,7 +138,7 @@ class ClipSegmenter:
             return predictions
         return [item if item.prompted else replace(item, score=-np.inf) for item in predictions]
 
-    def _result(
+    def result(
         self,
         original: Frame,
         table: PointTable,
@@ -146,6 +146,7 @@ class ClipSegmenter:
         predictions: Sequence[MaskPrediction],
         merger: ClipMerger,
     ) -> FrameResult:
+        """Put the result of a frame together, at the size of the results."""
         masks = merger.masks(alive, predictions, original.index)
         results = tuple(
             ObjectResult(item.object_id, mask, found.score, found.logits, found.prompted)
@@ -163,7 +164,20 @@ class ClipSegmenter:
         return np.asarray(table.xy * scale, np.float32)
 
 
-def _parts(ids: Sequence[int], size: int) -> list[list[int]]:
+def check_ids(objects: Sequence[ClipObject]) -> list[int]:
+    """Return the ids of the objects.
+
+    Raises:
+        PromptError: if there are none, or some repeat.
+    """
+    ids = [item.object_id for item in objects]
+    if len(set(ids)) < len(ids) or not ids:
+        msg = f"the objects are {ids}; give at least one, each with an id of its own"
+        raise PromptError(msg)
+    return ids
+
+
+def parts_of(ids: Sequence[int], size: int) -> list[list[int]]:
     """Cut a list into parts of this size, 0 for a single one."""
     step = size or max(len(ids), 1)
     return [list(ids[start : start + step]) for start in range(0, len(ids), step)]

@@ -7,7 +7,7 @@ import pytest
 
 from rvsam_video import Frame, Prompt, SegmentationSettings, Session
 from rvsam_video.clip_frames import ClipFrames
-from rvsam_video.clip_points import ClipObject, choose_queries, track_queries
+from rvsam_video.clip_points import ClipObject, choose_queries, join_queries, track_queries
 from rvsam_video.patch_filter import PatchFilter, patches, similarity
 from rvsam_video.results import PointState
 
@@ -36,9 +36,9 @@ def settings_of(size, threshold, **changes):
 
 def tracked(golden, scripted, settings):
     clip = ClipFrames(lambda: golden["frames"])
-    queries = choose_queries(clip, objects_of(golden), settings)
+    queries = join_queries(choose_queries(clip, objects_of(golden), settings))
     tracker = scripted(golden["in_trajectories"], golden["in_visibilities"])
-    return track_queries(clip, tracker, queries, [[1, 2]], settings)
+    return track_queries(clip, clip.size, tracker, queries, [[1, 2]], settings)
 
 
 @pytest.mark.parametrize(("size", "threshold"), CASES)

@@ -84,7 +84,10 @@ def test_chunks_and_scores_are_the_public_ones(make_case, scenario, variant):
     golden = make_case(f"reinit/{scenario}")
     _, horizon, tracker_horizon = golden["setup"].tolist()
     settings = RestartSettings(
-        variant=VARIANTS[variant], horizon=horizon, tracker_horizon=tracker_horizon
+        variant=VARIANTS[variant],
+        horizon=horizon,
+        tracker_horizon=tracker_horizon,
+        sam_pt_exact=True,
     )
     schedule = Schedule(golden["areas"], golden["query_frames"].tolist(), settings)
     rows, expected = np.array(schedule.rows), golden[f"{variant}/chunks"]

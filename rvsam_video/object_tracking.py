@@ -21,6 +21,7 @@ from rvsam_video.query_points import (
     select_points,
     select_points_sam_pt,
 )
+from rvsam_video.restarting import RestartClock
 from rvsam_video.results import FrameResult, ObjectResult, PointTable
 from rvsam_video.segmenters.base import Embedding, MaskPrediction, Memory, ObjectPrompt, Segmenter
 from rvsam_video.settings import SegmentationSettings
@@ -36,6 +37,7 @@ class TrackedObject:
         memory: what the segmenter remembers of it.
         start: frame of its first prompt.
         group: which objects its points are tracked together with.
+        clock: says when its points are chosen anew.
         answers: predictions made when a prompt was given, by frame; they are the result of
             that frame.
     """
@@ -43,6 +45,7 @@ class TrackedObject:
     start: int
     group: int = 0
     memory: Memory | None = None
+    clock: RestartClock = field(default_factory=lambda: RestartClock(0))
     answers: dict[int, MaskPrediction] = field(default_factory=dict)
 
     def to_arrays(self) -> Arrays:
@@ -50,6 +53,7 @@ class TrackedObject:
         arrays: dict[str, NDArray[np.generic]] = {
             "start": np.array(self.start),
             "group": np.array(self.group),
+            "clock": np.array([self.clock.since, self.clock.area]),
             "answers": np.array(list(self.answers), np.int64),
             **_memory_to_arrays(self.memory),
         }
@@ -67,7 +71,9 @@ class TrackedObject:
     def from_arrays(cls, arrays: Arrays) -> TrackedObject:
         """Undo `to_arrays`."""
         memory = _memory_from_arrays(arrays)
-        item = cls(int(arrays["start"]), int(arrays["group"]), memory)
+        since, area = arrays["clock"].tolist()
+        clock = RestartClock(int(since), area)
+        item = cls(int(arrays["start"]), int(arrays["group"]), memory, clock)
         for frame in arrays["answers"]:
             part = nested(f"answer/{frame}", arrays)
             item.answers[int(frame)] = MaskPrediction(
@@ -193,8 +199,9 @@ class ObjectTracking:
             ObjectResult(object_id, mask, item.score, item.logits, item.prompted)
             for (object_id, item), mask in zip(predictions.items(), masks, strict=True)
         )
-        for object_id, prediction in predictions.items():
-            alive[object_id].memory = prediction.memory
+        for found in objects:
+            alive[found.object_id].memory = predictions[found.object_id].memory
+            alive[found.object_id].clock.see(found)
         self._table = table
         self.last_finished = frame.index
         self.forget(self.book.retired(frame.index))
@@ -221,10 +228,14 @@ class ObjectTracking:
         return {key: answers[key] if key in answers else found[key] for key in alive}
 
     def refill(self, frame: Frame, result: FrameResult) -> None:
-        """Take new points from the masks of objects that have few visible ones left."""
+        """Take new points from the masks of objects whose points are old, or few are visible."""
         settings = self.settings
         table = result.points
         for item in result.objects:
+            if self.objects[item.object_id].clock.is_time(item, frame.index, settings):
+                self.book.retire(item.object_id, frame.index + 1, given=False)
+                self._choose_points(item.object_id, item.mask, frame)
+                continue
             own = table.visible & (table.object_ids == item.object_id) & (table.labels == 1)
             missing = settings.positive_points - int(own.sum())
             enough = own.sum() >= settings.refill_below * settings.positive_points
@@ -274,7 +285,9 @@ class ObjectTracking:
         self.book.retire(prompt.object_id, frame.index)
         item = self._object(prompt.object_id, frame)
         self._follow(prompt.object_id, prompt.points, prompt.labels, frame, given=True)
-        self._choose_points(prompt, prediction, frame)
+        if prompt.box is not None or prompt.mask is not None or self.settings.add_points_to_clicks:
+            mask = full_size_logits(prediction.logits, frame.size) > 0
+            self._choose_points(prompt.object_id, mask, frame)
         self._answer(item, prediction, frame)
         return prediction
 
@@ -283,7 +296,8 @@ class ObjectTracking:
         if object_id not in self.objects:
             group = self._started // self.settings.group_size if self.settings.group_size else 0
             self._started += 1
-            self.objects[object_id] = TrackedObject(frame.index, group)
+            clock = RestartClock(frame.index)
+            self.objects[object_id] = TrackedObject(frame.index, group, clock=clock)
             self.objects = dict(sorted(self.objects.items()))
         return self.objects[object_id]
 
@@ -313,13 +327,9 @@ class ObjectTracking:
         else:
             item.memory = prediction.memory
 
-    def _choose_points(self, prompt: Prompt, prediction: MaskPrediction, frame: Frame) -> None:
-        """Take query points from the mask that a new object's prompt gave."""
-        clicked_only = prompt.box is None and prompt.mask is None
-        if clicked_only and not self.settings.add_points_to_clicks:
-            return
+    def _choose_points(self, object_id: int, mask: NDArray[np.bool_], frame: Frame) -> None:
+        """Take query points from an object's mask."""
         settings = self.settings
-        mask = full_size_logits(prediction.logits, frame.size) > 0
         xy, labels = query_points_of_mask(
             mask,
             positive=settings.positive_points,
@@ -327,10 +337,11 @@ class ObjectTracking:
             method=settings.point_selection,
             negative_method=settings.negative_selection,
             image=frame.image,
-            rng=object_rng(settings.seed, prompt.object_id, frame.index),
+            rng=object_rng(settings.seed, object_id, frame.index),
             select=select_points_sam_pt if settings.sam_pt_exact else select_points,
         )
-        self._follow(prompt.object_id, xy, labels, frame, given=False)
+        self._follow(object_id, xy, labels, frame, given=False)
+        self.objects[object_id].clock.since = frame.index
 
     def _follow(
         self,

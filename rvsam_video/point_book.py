@@ -63,9 +63,10 @@ class PointBook:
         """Forget these points."""
         self.rows = self.rows[~np.isin(self.rows["id"], ids)]
 
-    def retire(self, object_id: int, frame: int) -> None:
-        """Let all present points of the object end before `frame`."""
+    def retire(self, object_id: int, frame: int, *, given: bool = True) -> None:
+        """Let the present points of the object end before `frame`, maybe but for those given."""
         chosen = (self.rows["object_id"] == object_id) & (self.rows["until_frame"] > frame)
+        chosen &= given | ~self.rows["given"]
         self.rows["until_frame"][chosen] = frame
 
     def ids_of(self, object_id: int) -> NDArray[np.int64]:

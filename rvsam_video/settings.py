@@ -38,6 +38,8 @@ class SegmentationSettings:
         refill_below: when fewer than this share of `positive_points` is visible, and the object
             itself is, new points are taken from its mask. 0 never does.
         refill_score: lowest score of a mask that new points may be taken from.
+        restart_every: after so many frames an object's chosen points are replaced by new ones, as
+            soon as its mask can be trusted, see `restarting`; 0 never does.
         overlap: let masks of different objects overlap instead of giving each pixel to one.
         keep_points: at most this many times `positive_points` are followed per object, besides
             those the user gave; the longest hidden are forgotten first. Bounds the work.
@@ -64,6 +66,7 @@ class SegmentationSettings:
     patch_size: int = 3
     refill_below: float = 0.5
     refill_score: float = 0.5
+    restart_every: int = 0
     keep_points: float = 2.0
     overlap: bool = False
     seed: int = 0
@@ -98,6 +101,7 @@ class SegmentationSettings:
             ("patch_size", 1, 101),
             ("refill_below", 0, 1),
             ("refill_score", 0, 1),
+            ("restart_every", 0, 10**9),
             ("keep_points", 1, 100),
             ("seed", 0, 2**32 - 1),
         ):

@@ -81,10 +81,10 @@ class ClipSegmenter:
             size: (width, height) of the results, None for that of the clip.
 
         Yields:
-            One result per frame with pictures, masks and points at that size. An object without
-            a mask in a frame before its own is left out there, unless masks may overlap or the
-            public code is followed. Scores of objects that were not looked for are 0, and minus
-            infinity with `sam_pt_exact`.
+            One result per frame with pictures, masks and points at that size. In frames before
+            its own an object is left out, unless masks may overlap or the public code is
+            followed. Scores of objects that were not looked for are 0, and minus infinity with
+            `sam_pt_exact`.
 
         Raises:
             PromptError: if ids repeat, or an object's frame is not in the clip.

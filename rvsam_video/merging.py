@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def full_size_logits(
 
 
 def merge(
-    predictions: Sequence[MaskPrediction],
+    predictions: Iterable[MaskPrediction],
     frame_size: tuple[int, int],
     *,
     score_threshold: float,
@@ -38,7 +38,7 @@ def merge(
     """Give each pixel to the object with the largest logit above zero, or to the background.
 
     Args:
-        predictions: one per object; on equal logits the earlier object wins.
+        predictions: one per object, read once; on equal logits the earlier object wins.
         frame_size: (width, height).
         score_threshold: an object whose score is lower gets an empty mask.
         overlap: give every object all its pixels with logit > 0 instead.
@@ -60,6 +60,6 @@ def merge(
         if not overlap:
             np.copyto(best, logits, where=wins)
             owner[wins] = number
-    if overlap or len(predictions) < 2:
+    if overlap or len(masks) < 2:
         return masks
-    return [owner == number for number in range(len(predictions))]
+    return [owner == number for number in range(len(masks))]

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Frame
 from rvsam_video.merging import full_size_logits, merge
+from rvsam_video.patch_filter import patch_filter
 from rvsam_video.point_book import PointBook
-from rvsam_video.prompting import OTHER_OBJECT, object_prompts
+from rvsam_video.prompting import OTHER_OBJECT, object_prompts, prompt_plan
 from rvsam_video.prompts import Prompt
-from rvsam_video.query_points import object_rng, query_points_of_mask, select_points
+from rvsam_video.query_points import (
+    object_rng,
+    query_points_of_mask,
+    select_points,
+    select_points_sam_pt,
+)
+from rvsam_video.restarting import RestartClock
 from rvsam_video.results import FrameResult, ObjectResult, PointTable
 from rvsam_video.segmenters.base import Embedding, MaskPrediction, Memory, ObjectPrompt, Segmenter
 from rvsam_video.settings import SegmentationSettings
@@ -28,23 +36,33 @@ class TrackedObject:
     Attributes:
         memory: what the segmenter remembers of it.
         start: frame of its first prompt.
+        group: which objects its points are tracked together with.
+        clock: says when its points are chosen anew.
         answers: predictions made when a prompt was given, by frame; they are the result of
             that frame.
     """
 
     start: int
+    group: int = 0
     memory: Memory | None = None
+    clock: RestartClock = field(default_factory=lambda: RestartClock(0))
     answers: dict[int, MaskPrediction] = field(default_factory=dict)
 
     def to_arrays(self) -> Arrays:
         """Return it as plain arrays."""
         arrays: dict[str, NDArray[np.generic]] = {
             "start": np.array(self.start),
+            "group": np.array(self.group),
+            "clock": np.array([self.clock.since, self.clock.area]),
             "answers": np.array(list(self.answers), np.int64),
             **_memory_to_arrays(self.memory),
         }
         for frame, answer in self.answers.items():
-            fields = {"logits": answer.logits, "score": np.array(answer.score)}
+            fields = {
+                "logits": answer.logits,
+                "score": np.array(answer.score),
+                "prompted": np.array(answer.prompted),
+            }
             arrays |= prefixed(f"answer/{frame}", fields)
             arrays |= prefixed(f"answer/{frame}", _memory_to_arrays(answer.memory))
         return arrays
@@ -52,13 +70,17 @@ class TrackedObject:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> TrackedObject:
         """Undo `to_arrays`."""
-        item = cls(start=int(arrays["start"]), memory=_memory_from_arrays(arrays))
+        memory = _memory_from_arrays(arrays)
+        since, area = arrays["clock"].tolist()
+        clock = RestartClock(int(since), area)
+        item = cls(int(arrays["start"]), int(arrays["group"]), memory, clock)
         for frame in arrays["answers"]:
             part = nested(f"answer/{frame}", arrays)
             item.answers[int(frame)] = MaskPrediction(
                 np.asarray(part["logits"], np.float32),
                 float(part["score"]),
                 _memory_from_arrays(part),
+                bool(part["prompted"]),
             )
         return item
 
@@ -91,6 +113,9 @@ class ObjectTracking:
         self._segmenter = segmenter
         self._embedded: tuple[int, Embedding] | None = None
         self._table: PointTable | None = None
+        self._started = 0
+        self._plan = prompt_plan(settings)
+        self._patches = patch_filter(settings)
 
     def apply(
         self, prompt: Prompt, frame: Frame, together: Sequence[Prompt] = ()
@@ -115,12 +140,15 @@ class ObjectTracking:
         """Return all state as plain arrays."""
         arrays: dict[str, NDArray[np.generic]] = {
             "last_finished": np.array(self.last_finished),
+            "started": np.array(self._started),
             "object_ids": np.array(list(self.objects), np.int64),
             **prefixed("tracker", self.state.snapshot()),
             **prefixed("book", self.book.snapshot()),
         }
         if self._table is not None:
             arrays |= prefixed("table", self._table.to_arrays())
+        if self._patches is not None:
+            arrays |= prefixed("patches", self._patches.snapshot())
         for object_id, item in self.objects.items():
             arrays |= prefixed(f"object/{object_id}", item.to_arrays())
         return arrays
@@ -128,6 +156,9 @@ class ObjectTracking:
     def restore(self, arrays: Arrays) -> None:
         """Take over what `snapshot` returned."""
         self.last_finished = int(arrays["last_finished"])
+        self._started = int(arrays["started"])
+        if self._patches is not None:
+            self._patches.restore(nested("patches", arrays))
         self.state.restore(nested("tracker", arrays))
         self.book.restore(nested("book", arrays))
         table = nested("table", arrays)
@@ -147,11 +178,15 @@ class ObjectTracking:
         if len(ids):
             self.state.remove(ids.tolist())
             self.book.drop(ids)
+            if self._patches is not None:
+                self._patches.drop(ids)
 
     def finish(self, frame: Frame, tracked: TrackedPoints) -> FrameResult:
         """Segment a frame whose points are final."""
         settings = self.settings
-        table = self.book.table(tracked, frame.size, settings.border)
+        patches = self._patches
+        judge = None if patches is None else partial(patches.judge, image=frame.image)
+        table = self.book.table(tracked, frame.size, settings.border, judge)
         alive = {key: item for key, item in self.objects.items() if item.start <= frame.index}
         predictions = self._predict(frame, table, alive)
         masks = merge(
@@ -161,11 +196,12 @@ class ObjectTracking:
             overlap=settings.overlap,
         )
         objects = tuple(
-            ObjectResult(object_id, mask, prediction.score, prediction.logits)
-            for (object_id, prediction), mask in zip(predictions.items(), masks, strict=True)
+            ObjectResult(object_id, mask, item.score, item.logits, item.prompted)
+            for (object_id, item), mask in zip(predictions.items(), masks, strict=True)
         )
-        for object_id, prediction in predictions.items():
-            alive[object_id].memory = prediction.memory
+        for found in objects:
+            alive[found.object_id].memory = predictions[found.object_id].memory
+            alive[found.object_id].clock.see(found)
         self._table = table
         self.last_finished = frame.index
         self.forget(self.book.retired(frame.index))
@@ -183,7 +219,8 @@ class ObjectTracking:
         prompts = object_prompts(
             table,
             {key: item.memory for key, item in alive.items()},
-            other_objects_as_negatives=self.settings.other_objects_as_negatives,
+            self.settings,
+            frame.index,
         )
         asked = [prompt for prompt in prompts if prompt.object_id not in answers]
         predicted = self._segmenter.predict(self._embed(frame), asked) if asked else []
@@ -191,10 +228,14 @@ class ObjectTracking:
         return {key: answers[key] if key in answers else found[key] for key in alive}
 
     def refill(self, frame: Frame, result: FrameResult) -> None:
-        """Take new points from the masks of objects that have few visible ones left."""
+        """Take new points from the masks of objects whose points are old, or few are visible."""
         settings = self.settings
         table = result.points
         for item in result.objects:
+            if self.objects[item.object_id].clock.is_time(item, frame.index, settings):
+                self.book.retire(item.object_id, frame.index + 1, given=False)
+                self._choose_points(item.object_id, item.mask, frame)
+                continue
             own = table.visible & (table.object_ids == item.object_id) & (table.labels == 1)
             missing = settings.positive_points - int(own.sum())
             enough = own.sum() >= settings.refill_below * settings.positive_points
@@ -238,15 +279,27 @@ class ObjectTracking:
             ),
             box=prompt.box,
             mask=prompt.mask,
+            plan=self._plan,
         )
         (prediction,) = self._segmenter.predict(self._embed(frame), [request])
         self.book.retire(prompt.object_id, frame.index)
+        item = self._object(prompt.object_id, frame)
         self._follow(prompt.object_id, prompt.points, prompt.labels, frame, given=True)
-        self._choose_points(prompt, prediction, frame)
-        item = self.objects.setdefault(prompt.object_id, TrackedObject(start=frame.index))
-        self.objects = dict(sorted(self.objects.items()))
+        if prompt.box is not None or prompt.mask is not None or self.settings.add_points_to_clicks:
+            mask = full_size_logits(prediction.logits, frame.size) > 0
+            self._choose_points(prompt.object_id, mask, frame)
         self._answer(item, prediction, frame)
         return prediction
+
+    def _object(self, object_id: int, frame: Frame) -> TrackedObject:
+        """Return an object, entered anew if it is not known."""
+        if object_id not in self.objects:
+            group = self._started // self.settings.group_size if self.settings.group_size else 0
+            self._started += 1
+            clock = RestartClock(frame.index)
+            self.objects[object_id] = TrackedObject(frame.index, group, clock=clock)
+            self.objects = dict(sorted(self.objects.items()))
+        return self.objects[object_id]
 
     def _correct_object(
         self, item: TrackedObject, prompt: Prompt, frame: Frame
@@ -261,6 +314,7 @@ class ObjectTracking:
             labels=np.concatenate([self._table.labels[own], prompt.labels]),
             point_ids=np.concatenate([self._table.ids[own], ids]),
             memory=item.memory,
+            plan=self._plan,
         )
         (prediction,) = self._segmenter.predict(self._embed(frame), [request])
         self._answer(item, prediction, frame)
@@ -273,22 +327,21 @@ class ObjectTracking:
         else:
             item.memory = prediction.memory
 
-    def _choose_points(self, prompt: Prompt, prediction: MaskPrediction, frame: Frame) -> None:
-        """Take query points from the mask that a new object's prompt gave."""
-        clicked_only = prompt.box is None and prompt.mask is None
-        if clicked_only and not self.settings.add_points_to_clicks:
-            return
+    def _choose_points(self, object_id: int, mask: NDArray[np.bool_], frame: Frame) -> None:
+        """Take query points from an object's mask."""
         settings = self.settings
-        mask = full_size_logits(prediction.logits, frame.size) > 0
         xy, labels = query_points_of_mask(
             mask,
             positive=settings.positive_points,
             negative=settings.negative_points,
             method=settings.point_selection,
+            negative_method=settings.negative_selection,
             image=frame.image,
-            rng=object_rng(settings.seed, prompt.object_id, frame.index),
+            rng=object_rng(settings.seed, object_id, frame.index),
+            select=select_points_sam_pt if settings.sam_pt_exact else select_points,
         )
-        self._follow(prompt.object_id, xy, labels, frame, given=False)
+        self._follow(object_id, xy, labels, frame, given=False)
+        self.objects[object_id].clock.since = frame.index
 
     def _follow(
         self,
@@ -303,7 +356,10 @@ class ObjectTracking:
         ids = self.book.add(object_id, labels, frame=frame.index, given=given)
         if len(ids):
             frames = np.full(len(ids), frame.index, np.int64)
-            self.state.add(QueryPoints(ids, frames, np.asarray(xy, np.float32)))
+            places = np.asarray(xy, np.float32)
+            self.state.add(QueryPoints(ids, frames, places, self.objects[object_id].group))
+            if self._patches is not None:
+                self._patches.begin(ids, places, frame.image)
         return ids
 
     def _embed(self, frame: Frame) -> Embedding:

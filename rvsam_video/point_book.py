@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.results import PointState, PointTable, point_states
+from rvsam_video.results import PointState, PointTable, outside
 from rvsam_video.trackers.base import Arrays, TrackedPoints
+
+Judge = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.int8]], NDArray[np.int8]]
+"""From ids, (N, 2) places and states of points to their states."""
 
 _ROW = np.dtype(
     [
@@ -59,9 +63,10 @@ class PointBook:
         """Forget these points."""
         self.rows = self.rows[~np.isin(self.rows["id"], ids)]
 
-    def retire(self, object_id: int, frame: int) -> None:
-        """Let all present points of the object end before `frame`."""
+    def retire(self, object_id: int, frame: int, *, given: bool = True) -> None:
+        """Let the present points of the object end before `frame`, maybe but for those given."""
         chosen = (self.rows["object_id"] == object_id) & (self.rows["until_frame"] > frame)
+        chosen &= given | ~self.rows["given"]
         self.rows["until_frame"][chosen] = frame
 
     def ids_of(self, object_id: int) -> NDArray[np.int64]:
@@ -73,7 +78,11 @@ class PointBook:
         return np.asarray(self.rows["id"][self.rows["until_frame"] <= frame + 1])
 
     def table(
-        self, tracked: TrackedPoints, frame_size: tuple[int, int], border: float
+        self,
+        tracked: TrackedPoints,
+        frame_size: tuple[int, int],
+        border: float,
+        judge: Judge | None = None,
     ) -> PointTable:
         """Join the tracker's answer with the book, and count how long points are hidden.
 
@@ -81,6 +90,7 @@ class PointBook:
             tracked: one frame's answer.
             frame_size: (width, height).
             border: points closer to the edge than this share of the side count as outside.
+            judge: may find further reasons not to use a point.
 
         Returns:
             the points that count in this frame, by rising id.
@@ -94,11 +104,18 @@ class PointBook:
         )
         at = np.flatnonzero(lives)[at]
         xy = tracked.xy[found].astype(np.float32)
-        states = point_states(xy, tracked.visible[found], frame_size, border)
+        ids = rows["id"][at].copy()
+        states = np.where(tracked.visible[found], PointState.VISIBLE, PointState.HIDDEN)
+        if judge is not None:
+            states = judge(ids, xy, states.astype(np.int8))
+        # Last, as in SAM-PT: a place outside is the reason shown, whatever else there was.
+        states = np.where(outside(xy, frame_size, border), PointState.OUTSIDE, states).astype(
+            np.int8
+        )
         rows["hidden_for"][at] += 1
         rows["hidden_for"][at[states == PointState.VISIBLE]] = 0
         return PointTable(
-            ids=rows["id"][at].copy(),
+            ids=ids,
             object_ids=rows["object_id"][at].copy(),
             labels=rows["label"][at].copy(),
             xy=xy,

@@ -8,6 +8,7 @@ there; `select_points_sam_pt` keeps it, to reproduce published numbers:
 | mask without pixels | no points | `count` points (0, 0) |
 | fewer pixels than `count` | every pixel once | pixels repeated up to `count` |
 | mixed | all different | parts may hold the same pixel |
+| eroding square of even side, or 0 | one pixel smaller; none | lopsided; 3x3 |
 | k-medoids | of 1000 pixels: 16 take about 15 ms | of 1800 or 2000 pixels: about 0.1 s |
 
 Points are pixels of the mask, never between them. All randomness comes from the generator that
@@ -60,16 +61,20 @@ class Selection(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Samples:
-    """How many random pixels of a mask are clustered; the cost rises with the square."""
+class _Manner:
+    """What the two ways of choosing points differ in.
+
+    The first two are random pixels of a mask that are clustered; the cost rises with the square.
+    """
 
     kmedoids: int
     corner_fill: int
+    sam_pt: bool
 
 
-_QUICK = _Samples(1000, 1000)
+_QUICK = _Manner(1000, 1000, sam_pt=False)
 # 1800 and, to fill up missing corners, 2000 pixels, as SAM-PT.
-_SAM_PT = _Samples(1800, 2000)
+_SAM_PT = _Manner(1800, 2000, sam_pt=True)
 
 
 def object_rng(seed: int, object_id: int, frame: int) -> np.random.Generator:
@@ -179,19 +184,23 @@ def mixed_split(count: int) -> tuple[int, int, int]:
     return medoids, corners, count - medoids - corners
 
 
-def erode(mask: Mask, share: float) -> Mask:
+def erode(mask: Mask, share: float, *, sam_pt: bool = False) -> Mask:
     """Shrink a mask by a square whose side is a share of the mask's diagonal, rounded down.
 
-    As in SAM-PT, a side of 1 changes nothing but 0 erodes by 3x3, and an even side takes one pixel
-    more from the top and left than from the bottom and right. The frame's edge does not erode.
+    The side is rounded down to an odd number, and a side of 0 or 1 changes nothing. In SAM-PT 0
+    erodes by 3x3, and an even side takes one pixel more from the top and left than from the bottom
+    and right. The frame's edge does not erode.
 
     Args:
         mask: (H, W) bool with at least one pixel.
         share: of the diagonal of the mask's bounding box.
+        sam_pt: do as SAM-PT.
     """
     import cv2
 
     side = int(share * diagonal(mask))
+    if not sam_pt:
+        side = max(1, side - (side % 2 == 0))
     square = np.ones((side or 3, side or 3), np.uint8)
     return np.asarray(cv2.erode(mask.astype(np.uint8), square), np.bool_)
 
@@ -205,7 +214,7 @@ def diagonal(mask: Mask) -> float:
     return float(np.float32(np.hypot(rows[-1] - rows[0], columns[-1] - columns[0])))
 
 
-def shi_tomasi(mask: Mask, image: Image, count: int) -> Points:
+def shi_tomasi(mask: Mask, image: Image, count: int, *, sam_pt: bool = False) -> Points:
     """Return up to `count` corners inside a mask, away from its edge, strongest first.
 
     Source: section "Shi-Tomasi" of SAM-PT's query points; the detector is OpenCV's.
@@ -214,6 +223,7 @@ def shi_tomasi(mask: Mask, image: Image, count: int) -> Points:
         mask: (H, W) bool with at least one pixel.
         image: (H, W, 3) uint8 RGB.
         count: 1 or more.
+        sam_pt: erode the mask as SAM-PT.
 
     Returns:
         (N, 2) float32, x then y, N from 0 to `count`.
@@ -222,7 +232,7 @@ def shi_tomasi(mask: Mask, image: Image, count: int) -> Points:
 
     inside = mask
     for share in EROSION_SHARES:
-        eroded = erode(mask, share)
+        eroded = erode(mask, share, sam_pt=sam_pt)
         if np.count_nonzero(eroded) >= MIN_ERODED_PIXELS:
             inside = eroded
             break
@@ -240,7 +250,7 @@ def shi_tomasi(mask: Mask, image: Image, count: int) -> Points:
 
 
 def _random(
-    mask: Mask, count: int, _image: Image | None, rng: np.random.Generator, _samples: _Samples
+    mask: Mask, count: int, _image: Image | None, rng: np.random.Generator, _manner: _Manner
 ) -> Points:
     pixels = np.flatnonzero(mask)
     if len(pixels) < count:
@@ -249,13 +259,13 @@ def _random(
 
 
 def _spread(
-    mask: Mask, count: int, _image: Image | None, rng: np.random.Generator, samples: _Samples
+    mask: Mask, count: int, _image: Image | None, rng: np.random.Generator, manner: _Manner
 ) -> Points:
-    return _medoids(mask, count, rng, samples.kmedoids)
+    return _medoids(mask, count, rng, manner.kmedoids)
 
 
 def _corners(
-    mask: Mask, count: int, image: Image | None, rng: np.random.Generator, samples: _Samples
+    mask: Mask, count: int, image: Image | None, rng: np.random.Generator, manner: _Manner
 ) -> Points:
     if image is None or image.shape[:2] != mask.shape:
         found = "no picture" if image is None else f"a picture of shape {image.shape}"
@@ -264,26 +274,26 @@ def _corners(
             f"of the mask, {mask.shape[0]}x{mask.shape[1]}"
         )
         raise UsageError(msg)
-    corners = shi_tomasi(mask, image, count)
+    corners = shi_tomasi(mask, image, count, sam_pt=manner.sam_pt)
     missing = count - len(corners)
     if not missing:
         return corners
-    return np.concatenate([corners, _medoids(mask, missing, rng, samples.corner_fill)])
+    return np.concatenate([corners, _medoids(mask, missing, rng, manner.corner_fill)])
 
 
 def _mixed(
-    mask: Mask, count: int, image: Image | None, rng: np.random.Generator, samples: _Samples
+    mask: Mask, count: int, image: Image | None, rng: np.random.Generator, manner: _Manner
 ) -> Points:
     methods = (_spread, _corners, _random)
     parts = [
-        method(mask, share, image, rng, samples)
+        method(mask, share, image, rng, manner)
         for method, share in zip(methods, mixed_split(count), strict=True)
         if share
     ]
     return np.concatenate(parts)
 
 
-_Method = Callable[[Mask, int, Image | None, np.random.Generator, _Samples], Points]
+_Method = Callable[[Mask, int, Image | None, np.random.Generator, _Manner], Points]
 
 _METHODS: dict[str, _Method] = {
     "kmedoids": _spread,

@@ -18,8 +18,14 @@ class PointState(IntEnum):
     """Seen by the tracker and used as a prompt."""
     HIDDEN = 0
     """The tracker does not see it: occluded, blurred or lost."""
+    RESTART_FAILED = -1
+    """Its object was to be given new points, but has no mask to take them from."""
     OUTSIDE = -2
     """It has left the picture, or is within the border that is never prompted."""
+    PATCH_DIFFERS = -3
+    """Its surroundings do not look as in its query frame."""
+    AFTER_PATCH_DIFFERS = -4
+    """They did not in a frame between its query frame and this one."""
 
 
 def point_states(
@@ -37,12 +43,24 @@ def point_states(
         border: points closer to the edge than this share of the side count as outside, as SAM-PT
             counts it.
     """
+    states = np.where(visible, PointState.VISIBLE, PointState.HIDDEN)
+    return np.where(outside(xy, frame_size, border), PointState.OUTSIDE, states).astype(np.int8)
+
+
+def outside(
+    xy: NDArray[np.float32], frame_size: tuple[int, int], border: float
+) -> NDArray[np.bool_]:
+    """Whether (N, 2) points lie outside the picture, or in its border as SAM-PT counts it.
+
+    Args:
+        xy: x then y in pixels.
+        frame_size: (width, height).
+        border: points closer to the edge than this share of the side count as outside.
+    """
     share = xy / np.asarray(frame_size, np.float32)
     beyond = (share < border) | (share > 1 - border)
     last = np.asarray(frame_size, np.float32) - 0.5
-    outside = (beyond | (xy < -0.5) | (xy > last)).any(axis=1)
-    states = np.where(visible, PointState.VISIBLE, PointState.HIDDEN)
-    return np.where(outside, PointState.OUTSIDE, states).astype(np.int8)
+    return np.asarray((beyond | (xy < -0.5) | (xy > last)).any(axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +93,7 @@ class PointTable:
 
     @property
     def visible(self) -> NDArray[np.bool_]:
-        """(N,) bool: seen by the tracker and inside the picture, hence used as a prompt."""
+        """(N,) bool: seen by the tracker and not refused for another reason: used as a prompt."""
         return np.asarray(self.states == PointState.VISIBLE)
 
 
@@ -90,12 +108,15 @@ class ObjectResult:
         score: the segmenter's estimate of the intersection over union with the truth, in
             [0, 1]; kept when the mask was dropped for it.
         logits: (h, w) float32 of the segmenter before merging, maybe at a lower resolution.
+        prompted: false if no point was there to look for the object with; then its mask is empty
+            and the score says nothing.
     """
 
     object_id: int
     mask: NDArray[np.bool_]
     score: float
     logits: NDArray[np.float32]
+    prompted: bool = True
 
     @property
     def visible(self) -> bool:

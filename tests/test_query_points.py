@@ -90,7 +90,7 @@ def test_erosion_equals_sam_pt(name):
     sizes = [int(share * diagonal(mask)) for share in EROSION_SHARES]
     assert sizes == GOLDEN[f"{name}/erode_sizes"].tolist()
     for share, bits in zip(EROSION_SHARES, GOLDEN[f"{name}/eroded_packed"], strict=True):
-        assert np.array_equal(erode(mask, share), unpacked(bits))
+        assert np.array_equal(erode(mask, share, sam_pt=True), unpacked(bits))
 
 
 @pytest.mark.parametrize("count", [1, 4, 8, 16])
@@ -98,7 +98,7 @@ def test_erosion_equals_sam_pt(name):
 def test_corners_equal_sam_pt(name, count):
     found = int(GOLDEN[f"{name}/shi_tomasi_{count}/from_detector"])
     golden = GOLDEN[f"{name}/shi_tomasi_{count}/points"]
-    corners = shi_tomasi(MASKS[name], PICTURE, count)
+    corners = shi_tomasi(MASKS[name], PICTURE, count, sam_pt=True)
     assert np.array_equal(corners, golden[:found])
     whole = select_points_sam_pt(
         MASKS[name], count, "shi-tomasi", image=PICTURE, rng=object_rng(0, 1, 0)
@@ -310,3 +310,13 @@ def test_an_unknown_method_is_refused(select):
     message = "no point selection named 'grid'; choose one of: kmedoids, shi-tomasi, random, mixed"
     with pytest.raises(UsageError, match=message):
         select(MASKS["disc"], 4, "grid", rng=object_rng(0, 1, 0))
+
+
+def test_by_default_erosion_is_symmetric_and_by_nothing_where_there_is_nothing_to_take():
+    mask = np.zeros((60, 60), np.bool_)
+    mask[10:51, 10:51] = True
+    assert np.array_equal(erode(mask, 0.0), mask)
+    assert np.array_equal(erode(mask, 0.04), mask)  # a side of 2 is rounded down to 1
+    eroded = erode(mask, 0.08)  # 4, rounded down to 3
+    y, x = np.nonzero(eroded)
+    assert (x.min(), x.max(), y.min(), y.max()) == (11, 49, 11, 49)

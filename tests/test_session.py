@@ -279,3 +279,29 @@ def test_prompts_of_frames_that_never_came_are_named(session, make_frames):
     assert [prompt.frame for prompt in live.pending] == [50]
     live.remove(2)
     assert live.pending == ()
+
+
+def test_points_are_tracked_in_groups_of_objects(fakes, make_frames):
+    groups = []
+
+    class Noting(fakes.DriftTracker):
+        def start(self, frame_size):
+            state = super().start(frame_size)
+            add = state.add
+
+            def note(queries):
+                groups.append(queries.group)
+                add(queries)
+
+            state.add = note
+            return state
+
+    settings = SegmentationSettings(add_points_to_clicks=False, refill_below=0, group_size=2)
+    prompts = [click(20, 24, object_id=key) for key in (1, 2, 3)]
+    live = Session(Noting(), fakes.DiscSegmenter(), settings, prompts)
+    frames = make_frames(2)
+    live.push(frames[0])
+    live.add(1, points=[[30, 30]])
+    live.add(7, points=[[40, 30]])
+    live.add(8, points=[[10, 30]])
+    assert groups == [0, 0, 1, 0, 1, 2]

@@ -8,11 +8,18 @@ from pathlib import Path
 
 from rvsam_video.checkpoints import describe_weights
 from rvsam_video.errors import UsageError
-from rvsam_video.trackers.base import PointTracker, QueryPoints, TrackedPoints, TrackerState
+from rvsam_video.trackers.base import (
+    ClipTracker,
+    PointTracker,
+    QueryPoints,
+    TrackedPoints,
+    TrackerState,
+)
 from rvsam_video.trackers.cotracker.variants import COTRACKER_VARIANTS, CoTrackerVariant
 
 __all__ = [
     "COTRACKER_VARIANTS",
+    "ClipTracker",
     "PointTracker",
     "QueryPoints",
     "TrackedPoints",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -117,3 +117,28 @@ class PointTracker(Protocol):
 
     def start(self, frame_size: tuple[int, int]) -> TrackerState:
         """Begin a video whose frames are (width, height) pixels."""
+
+
+FramesFactory = Callable[[], Iterable[Frame]]
+"""Begins to read a clip anew each time it is called; it must always give the same frames."""
+
+
+class ClipTracker(Protocol):
+    """Follows points through a clip that can be read again, also backward from their own frames.
+
+    Attributes:
+        name: registry name.
+    """
+
+    name: str
+
+    def track_clip(self, frames: FramesFactory, queries: QueryPoints) -> Iterable[TrackedPoints]:
+        """Follow points through all frames, those before their own included.
+
+        Args:
+            frames: may be called any number of times; frames should not be kept.
+            queries: all points, of one group; `queries.frames` are frame indices.
+
+        Returns:
+            One answer per frame, in order, each with every point in the order of `queries`.
+        """

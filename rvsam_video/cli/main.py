@@ -21,6 +21,7 @@ _COMMANDS = {
     "demo": "Track a rendered clip with exact truth; needs no file and no download.",
     "export": "Write a network for ONNX Runtime, OpenVINO or Core ML.",
     "info": "Show versions, trackers and segmenters, or what a video holds.",
+    "instances": "Find and follow everything in a video, without prompts.",
     "points": "Follow points alone and write an overlay with trails and tables.",
     "track": "Follow objects through a video and write masks, an overlay and points.",
     "web": "Open a page to click objects on and watch them tracked.",

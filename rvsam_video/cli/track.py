@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -68,11 +69,13 @@ PICK = "pick"
     help="Behind the objects of --save cutout: a name or #rrggbb.",
 )
 @click.option(
+    "--preset",
+    help="Settings with a tracker and a segmenter: paper, paper-r3, live or accurate.",
+)
+@click.option(
     "--segmenter",
-    default="auto",
-    show_default=True,
     help="auto: repvit-sam if its weights are there (rvsam-video weights fetch repvit-sam), "
-    "else grabcut, which needs none.",
+    "else grabcut, which needs none.  [default: that of the preset, else auto]",
 )
 @click.option(
     "--checkpoint",
@@ -98,7 +101,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
     out: Path | None,
     save: str,
     background: str,
-    segmenter: str,
+    preset: str | None,
+    segmenter: str | None,
     checkpoint: Path | None,
     backend: str,
     overlap: bool,
@@ -120,10 +124,15 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video track clip.mp4 --points 1:320,240 --points 2:100,80 --points 1:350,90,0@30
       rvsam-video track frames/ --mask first.png --save masks,rle --out runs/a
     """  # noqa: D301 (click reads \b)
-    from rvsam_video.cli.running import choose_segmenter, choose_tracker, run_and_report
+    from rvsam_video.cli.running import AUTO, choose_segmenter, choose_tracker, run_and_report
+    from rvsam_video.presets import find_preset
     from rvsam_video.runner import RunOptions, run
     from rvsam_video.settings import SegmentationSettings
 
+    chosen = find_preset(preset) if preset else None
+    settings = chosen.settings if chosen else SegmentationSettings()
+    if chosen and given["tracker"] == AUTO:
+        given["tracker"] = chosen.tracker
     given["tracker"] = choose_tracker(given["tracker"], given["tracker_checkpoint"])
     picking = PICK in points
     options = RunOptions(
@@ -132,10 +141,10 @@ def command(  # noqa: PLR0913 (one parameter per option)
         out=out or RUNS / run_name(given["source"]),
         save=names_in(save),
         background=_colour(background),
-        segmenter=choose_segmenter(segmenter, checkpoint),
+        segmenter=choose_segmenter(segmenter or (chosen.segmenter if chosen else AUTO), checkpoint),
         checkpoint=checkpoint,
         backend=backend,
-        settings=SegmentationSettings(overlap=overlap, seed=seed),
+        settings=replace(settings, overlap=overlap, seed=seed),
     )
     if picking:
         from rvsam_video.cli.picking import open_page

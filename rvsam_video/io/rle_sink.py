@@ -41,10 +41,10 @@ class RleSink(LinesSink):
     """Writes `results.json`: a list with one entry per object.
 
     An entry has `video_id`, `object_id`, `category_id` (always 1), `score` (the mean over the
-    frames where the object lived) and `segmentations`: for every frame of the video from 0 on a
-    compressed run-length code, or null where there is none. As in the annotations of YouTube-VIS,
-    null also stands for an object that is not visible: before it starts, after it was removed,
-    while its mask is empty, and in frames that could not be read.
+    frames where the object was looked for) and `segmentations`: for every frame of the video from
+    0 on a compressed run-length code, or null where there is none. As in the annotations of
+    YouTube-VIS, null also stands for an object that is not visible: before it starts, after it was
+    removed, while its mask is empty, and in frames that could not be read.
 
     While the run lasts, `.parts/rle.jsonl` takes one line per frame, so memory does not grow.
 
@@ -109,7 +109,7 @@ def _columns(lines: LineLog) -> Iterator[list[_Column]]:
 
 def _segment(item: ObjectResult) -> dict[str, Any]:
     code = coco_code(item.mask) if item.visible else None
-    return {"score": float(item.score), "rle": code}
+    return {"score": float(item.score) if item.prompted else None, "rle": code}
 
 
 class _Column:
@@ -121,20 +121,21 @@ class _Column:
         self.path.write_bytes(b"")
         self._pending: list[str] = []
         self._frames = 0
-        self._lived = 0
+        self._prompted = 0
         self._score = 0.0
 
     @property
     def mean_score(self) -> float:
-        """Mean over the frames in which the object lived."""
-        return self._score / self._lived
+        """Mean over the frames in which the object was looked for; 0 if there was none."""
+        return self._score / self._prompted if self._prompted else 0.0
 
     def add(self, frame: int, segment: dict[str, Any]) -> None:
         """Append the entry of a frame, and nulls for the frames left out before it."""
         self.pad(frame)
         self._append(json.dumps(segment["rle"]))
-        self._lived += 1
-        self._score += segment["score"]
+        if segment["score"] is not None:
+            self._prompted += 1
+            self._score += segment["score"]
 
     def pad(self, frames: int) -> None:
         """Append nulls until there are entries for so many frames."""

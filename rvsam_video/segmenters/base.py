@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,35 @@ Memory = Mapping[str, NDArray[np.generic]]
 
 Embedding = Any
 """What a segmenter computes once per picture; only the segmenter that made it reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptPlan:
+    """In how many passes a network is asked for one mask; segmenters without passes ignore it.
+
+    The passes are those of SAM-PT (arXiv:2307.01197, section 3.3).
+
+    Attributes:
+        positives_first: whether the points on the object are shown first, and all points in a
+            second pass with the first answer as mask input: "auto" if there are points off it,
+            "always", or "never".
+        refinements: further passes with the mask before and its box as input.
+        refine_until: stop refining once the IoU of two successive masks is at least this; None
+            never stops early.
+        best_of_three: take the best of three masks when a single point is all that is known.
+        negatives_suffice: look for objects of which only points off them are known.
+        scale_box: give the box in the picture's pixels. SAM-PT's is left in those of the picture
+            where the network expects its own, which are the same only at a longest side of 1024.
+        clip_score: bring scores into [0, 1].
+    """
+
+    positives_first: Literal["auto", "always", "never"] = "auto"
+    refinements: int = 0
+    refine_until: float | None = None
+    best_of_three: bool = True
+    negatives_suffice: bool = False
+    scale_box: bool = True
+    clip_score: bool = True
 
 
 def _no_points() -> NDArray[np.float32]:
@@ -36,6 +65,7 @@ class ObjectPrompt:
         mask: (H, W) bool, the object's true mask in this picture given by the user, or None.
         memory: what the segmenter returned for this object in the frame before, or None. It is
             the prediction's `memory` untouched: segmenters keep no state of their own.
+        plan: in how many passes a network is asked.
     """
 
     object_id: int
@@ -45,6 +75,7 @@ class ObjectPrompt:
     box: NDArray[np.float32] | None = None
     mask: NDArray[np.bool_] | None = None
     memory: Memory | None = None
+    plan: PromptPlan = field(default_factory=PromptPlan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +86,14 @@ class MaskPrediction:
         logits: (h, w) float32 over the whole picture, at any resolution; > 0 is the object.
         score: estimated intersection over union with the truth, in [0, 1].
         memory: to be handed back in the object's next prompt, or None.
+        prompted: false if nothing was known to look for the object with; its mask is empty and
+            its score means nothing.
     """
 
     logits: NDArray[np.float32]
     score: float
     memory: Memory | None = None
+    prompted: bool = True
 
 
 class Segmenter(Protocol):

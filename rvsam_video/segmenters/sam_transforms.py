@@ -58,6 +58,12 @@ class Geometry:
         scale = np.array([width / self.width, height / self.height])
         return np.asarray(np.asarray(xy, np.float64) * scale, np.float32)
 
+    def from_network(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Undo `to_network`."""
+        width, height = self.resized
+        scale = np.array([width / self.width, height / self.height])
+        return np.asarray(np.asarray(xy, np.float64) / scale)
+
 
 def resize_longest_side(image: Image) -> Image:
     """Resize an (H, W, 3) uint8 picture, bilinear with antialiasing, to a longest side of 1024."""
@@ -102,4 +108,6 @@ def to_picture_size(low_res_logits: Tensor, geometry: Geometry) -> Tensor:
     square = F.interpolate(part, size, mode="bilinear", align_corners=False)
     inside = square[..., :height, :width]
     size = (geometry.height, geometry.width)
+    if size == (height, width):
+        return inside[:, 0]
     return F.interpolate(inside, size, mode="bilinear", align_corners=False)[:, 0]

@@ -98,6 +98,7 @@ def test_machines_get_one_json_object_per_line(here, capsys):
         (["clip.mp4", "--box", "50,50,10,10"], "50", 2),
         (["clip.mp4", "--points", "80,45", "--tracker", "nobody"], "lucas-kanade", 2),
         (["clip.mp4", "--points", "80,45", "--segmenter", "nobody"], "grabcut", 2),
+        (["clip.mp4", "--points", "80,45", "--preset", "fast"], "paper, paper-r3, live", 2),
         (["clip.mp4", "--points", "80,45", "--save", "gif"], "overlay, masks, rle, points", 2),
         (["text.mp4", "--points", "80,45"], "text.mp4", 1),
         (["gone.mp4", "--points", "80,45"], "gone.mp4", 1),
@@ -143,3 +144,11 @@ def test_the_same_command_again_says_that_all_is_done(here, capsys):
     assert main([*arguments, "--seed", "5"]) == 1
     assert "--overwrite" in capsys.readouterr().err
     assert main([*arguments, "--seed", "5", "--overwrite"]) == 0
+
+
+def test_a_preset_brings_settings_and_what_is_named_beside_it_counts(here):
+    arguments = ["track", "clip.mp4", "--points", "80,45", "--save", "points", "--out", "run"]
+    assert main([*arguments, "--preset", "live", "--segmenter", "grabcut", "--seed", "3"]) == 0
+    command = json.loads((here / "run" / "run.json").read_text())["command"]
+    assert (command["tracker"], command["segmenter"]) == ("lucas-kanade", "grabcut")
+    assert (command["settings"]["positive_points"], command["settings"]["seed"]) == (8, 3)

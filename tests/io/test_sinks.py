@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -319,3 +320,19 @@ def test_output_that_was_cut_short_by_somebody_is_not_gone_on_with(
 def test_marks_of_other_outputs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="outputs rle, not points"):
         writer(tmp_path, "points").start({"rle": {"size": 0}})
+
+
+def test_scores_of_frames_where_nothing_was_looked_for_do_not_count(
+    tmp_path: Path, results: list[FrameResult]
+) -> None:
+    hidden = [
+        replace(item, prompted=False, score=0.0) for result in results for item in result.objects
+    ]
+    unseen = replace(results[1], objects=tuple(hidden[: len(results[1].objects)]))
+    run(tmp_path / "seen", [results[0]], "rle")
+    run(tmp_path / "both", [results[0], unseen], "rle")
+    seen, both = (
+        {item["object_id"]: item["score"] for item in json.loads(path.read_text())}
+        for path in (tmp_path / "seen" / "results.json", tmp_path / "both" / "results.json")
+    )
+    assert {key: both[key] for key in seen} == seen

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -133,3 +133,21 @@ def tiny() -> Tiny:
     picture = data_module("synthetic_picture").synthetic_picture(120, 200, seed=5)
     official.set_image(picture)
     return Tiny(segmenter, official, picture, segmenter.embed(picture))
+
+
+@pytest.fixture(scope="session")
+def golden_segmenter() -> Callable[[str], SamSegmenter]:
+    """A network that there are golden files of, by name; loaded once."""
+    return lambda name: _golden(name).segmenter
+
+
+@pytest.fixture(scope="session")
+def patch_encoder() -> type[PatchEncoder]:
+    """The least that can stand in for an image encoder."""
+    return PatchEncoder
+
+
+@pytest.fixture(scope="session")
+def golden_data() -> SimpleNamespace:
+    """The folder of golden files, and the modules that lie there by name."""
+    return SimpleNamespace(path=DATA, module=data_module)

@@ -9,6 +9,8 @@ from rvsam_video.cli.lazy import Later, LazyGroup
 _COMMANDS = {
     "compare": Later("rvsam_video.cli.score_compare", "Put the scores of several runs in a table."),
     "davis": Later("rvsam_video.cli.score_davis", "J and F of masks on DAVIS 2016 or 2017."),
+    "tapvid": Later("rvsam_video.cli.score_tapvid", "AJ, delta_avg and OA of points on TAP-Vid."),
+    "uvo": Later("rvsam_video.cli.score_uvo", "AP and AR of object tracks on UVO, YouTube-VIS."),
 }
 
 

@@ -14,6 +14,8 @@ _CHUNK = 1 << 23
 """Bytes read at a time; doubled while a single element does not fit."""
 
 _SPACE = " \t\n\r"
+_BEHIND = (",", "]", *_SPACE)
+"""What may follow an element."""
 
 
 def json_list(path: Path) -> Iterator[object]:
@@ -75,8 +77,8 @@ class _Elements:
                 if not self._read_more():
                     self._refuse(f"element {self._count} is damaged or cut off ({error})")
                 continue
-            # A number, alone, could go on in the next chunk.
-            if end < len(self._text) or not self._read_more():
+            # What ends where the chunk does, or in the middle of a number, may go on in the next.
+            if self._text[end : end + 1] in _BEHIND or not self._read_more():
                 self._at = end
                 self._chunk = _CHUNK
                 return element

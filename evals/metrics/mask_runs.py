@@ -126,15 +126,16 @@ def _run_lengths(
 def _numbers(digits: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the signed numbers, (N,), whose highest digits are at `ends`."""
     sizes = np.diff(ends, prepend=-1)
-    numbers = _LAST_DIGIT[digits[ends]]
-    longest = int(sizes.max(initial=0))
-    if longest > _MAX_DIGITS:
-        msg = f"a number of the runs has {longest} digits; at most {_MAX_DIGITS} are allowed"
-        raise ValueError(msg)
-    for place in range(1, longest):
-        longer = np.flatnonzero(sizes > place)
-        digit = digits[ends[longer] - place] & _DIGIT
-        numbers[longer] = (numbers[longer] << _DIGIT_BITS) | digit
+    numbers = _LAST_DIGIT.take(digits.take(ends))
+    longer, place = np.flatnonzero(sizes > 1), 1
+    while len(longer):
+        if place == _MAX_DIGITS:
+            msg = f"a number of the masks' codes has more than {_MAX_DIGITS} digits"
+            raise ValueError(msg)
+        digit = digits.take(ends.take(longer) - place) & _DIGIT
+        numbers[longer] = (numbers.take(longer) << _DIGIT_BITS) | digit
+        place += 1
+        longer = longer[sizes.take(longer) > place]
     return numbers
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -98,11 +98,7 @@ def uvo_annotations(root: Path, *, version: str = "1.0", split: str = "val") -> 
 
 
 def score_track_files(
-    truth: Path,
-    results: Path,
-    *,
-    categories: Categories = "ignore",
-    progress: Callable[[int], None] | None = None,
+    truth: Path, results: Path, *, categories: Categories = "ignore"
 ) -> TrackReport:
     """Score a file of results.
 
@@ -113,7 +109,6 @@ def score_track_files(
             `-Infinity`, which is no JSON but is what Python, and with it the code of SAM-PT, writes
             for a track without a score; such tracks come last.
         categories: how they count.
-        progress: called with the number of tracks that were read.
 
     Raises:
         SourceError: if a file is missing, damaged or does not fit the other.
@@ -125,8 +120,6 @@ def score_track_files(
         except ValueError as error:
             msg = f"{results}: track {position} of the list {error}"
             raise SourceError(msg) from error
-        if progress is not None:
-            progress(position + 1)
     return scorer.report()
 
 

@@ -20,11 +20,22 @@ _DIGIT_BITS = 5
 _DIGIT = 0b011111
 _SIGN = 0b010000
 _MORE = 0b100000
+_PAIR_SHIFT = 6
 _MAX_DIGITS = 6
 """A run has at most 28 bits (`MAX_SIDE` squared); a difference one more, and its sign."""
 
-_LAST_DIGIT = np.where(np.arange(_MORE) < _SIGN, 0, -_MORE).astype(np.int64) + np.arange(_MORE)
-"""What the highest digit of a number stands for: it carries the sign."""
+
+def _values_of_pairs() -> NDArray[np.int64]:
+    last, before = np.divmod(np.arange(_MORE * 2 * _MORE), 2 * _MORE)
+    signed = np.where(last < _SIGN, last, last - _MORE)
+    return np.where(before < _MORE, signed, signed * _MORE + (before & _DIGIT))
+
+
+_PAIRS = _values_of_pairs()
+"""What the last two characters of a number stand for, at the place last * 64 + the one before.
+
+The last digit is the highest and carries the sign; the one before may end another number.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,27 +127,45 @@ def _run_lengths(
     stops = np.cumsum([len(text) for text in texts], dtype=np.int64)
     digits = np.frombuffer(b"".join(texts), np.uint8) - np.uint8(_FIRST_CHARACTER)
     _check_characters(digits, stops, present)
-    ends = np.flatnonzero(digits < _MORE)
+    final = digits < _MORE
+    ends = np.flatnonzero(final)
     counts = np.diff(np.searchsorted(ends, stops), prepend=0)
-    lengths = _numbers(digits, ends)
+    lengths = _short_numbers(digits, ends)
+    # Two digits before the last that are not the last of another number: three or more.
+    long = np.zeros(len(digits), np.bool_)
+    np.logical_or(final[1:-1], final[:-2], out=long[2:])
+    np.logical_not(long[2:], out=long[2:])
+    _extend(lengths, np.flatnonzero(long.take(ends)), digits, ends)
     _add_up_differences(lengths, counts)
     return lengths, counts
 
 
-def _numbers(digits: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the signed numbers, (N,), whose highest digits are at `ends`."""
-    sizes = np.diff(ends, prepend=-1)
-    numbers = _LAST_DIGIT.take(digits.take(ends))
-    longer, place = np.flatnonzero(sizes > 1), 1
-    while len(longer):
-        if place == _MAX_DIGITS:
-            msg = f"a number of the masks' codes has more than {_MAX_DIGITS} digits"
-            raise ValueError(msg)
-        digit = digits.take(ends.take(longer) - place) & _DIGIT
-        numbers[longer] = (numbers.take(longer) << _DIGIT_BITS) | digit
-        place += 1
-        longer = longer[sizes.take(longer) > place]
-    return numbers
+def _short_numbers(digits: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the signed numbers, (N,), whose last digits are at `ends`, from their last two digits.
+
+    Most have no more, so one look into a table gives them.
+    """
+    pairs = digits.astype(np.uint16) << _PAIR_SHIFT
+    pairs[1:] |= digits[:-1]
+    return _PAIRS.take(pairs.take(ends))
+
+
+def _extend(
+    numbers: NDArray[np.int64],
+    longer: NDArray[np.int64],
+    digits: NDArray[np.uint8],
+    ends: NDArray[np.int64],
+) -> None:
+    """Add the digits from the third on to those of `numbers` that have so many, in place."""
+    before = np.where(longer > 0, ends[longer - 1], -1)
+    sizes = ends[longer] - before
+    if sizes.max(initial=0) > _MAX_DIGITS:
+        msg = f"a number of the masks' codes has more than {_MAX_DIGITS} digits"
+        raise ValueError(msg)
+    for place in range(2, int(sizes.max(initial=0))):
+        these = longer[sizes > place]
+        digit = digits[ends[these] - place] & _DIGIT
+        numbers[these] = (numbers[these] << _DIGIT_BITS) | digit
 
 
 def _add_up_differences(numbers: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
@@ -144,20 +173,21 @@ def _add_up_differences(numbers: NDArray[np.int64], counts: NDArray[np.int64]) -
 
     From the fourth on, a number is the difference to the one before the last of the same mask. So
     the numbers with an even place on the line of all masks, and those with an odd one, are summed
-    up separately, and what had been reached before a mask is taken off within it. The first of a
-    mask begins no sum: the third stands for itself.
+    up separately; the first of each mask takes off what the mask before had reached. The very
+    first number of a mask begins no sum: the third stands for itself.
     """
     begins = np.cumsum(counts) - counts
     first = numbers[begins]
     numbers[begins] = 0
     for parity in range(2):
         chain = numbers[parity::2]
-        before = np.zeros(len(chain) + 1, np.int64)
-        np.cumsum(chain, out=before[1:])
-        # How many numbers of this parity stand before each mask.
+        # How many numbers of this parity stand before each mask, and of which masks there are any.
         places = (begins + (1 - parity)) // 2
-        members = np.diff(places, append=len(chain))
-        np.subtract(before[1:], np.repeat(before[places], members), out=chain)
+        places = places[np.diff(places, append=len(chain)) > 0]
+        if len(places):
+            reached = np.add.reduceat(chain, places)
+            chain[places[1:]] -= reached[:-1]
+            np.cumsum(chain, out=chain)
     numbers[begins] = first
 
 

@@ -57,20 +57,16 @@ def run_tapvid(
     tracker: PointTracker,
     options: TapvidOptions,
     progress: Callable[[str, bool], None] | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> bool:
+) -> None:
     """Follow the points of each clip and save their tracks.
 
-    A clip whose tracks are there already, made with the same settings, is not tracked again.
+    A clip whose tracks are there already, made with the same settings, is not tracked again; those
+    of a clip appear as a whole, so an interruption costs no more than the clip it falls into.
 
     Args:
         tracker: follows the points.
         options: what to run.
         progress: called after each clip with its name, and whether its tracks were there already.
-        should_stop: asked before each clip.
-
-    Returns:
-        Whether all clips are done.
 
     Raises:
         SourceError: if a clip cannot be used.
@@ -84,14 +80,11 @@ def run_tapvid(
     try:
         _claim(options, tracker)
         for clip in chosen_clips(options.root, options.names):
-            if should_stop():
-                return False
             there = _follow(tracker, clip, options)
             if progress is not None:
                 progress(clip.name, there)
     finally:
         lock.release()
-    return True
 
 
 def _claim(options: TapvidOptions, tracker: PointTracker) -> None:

@@ -10,7 +10,6 @@ import click
 
 from rvsam_video.cli.main import INTERRUPTED
 from rvsam_video.cli.progress import reporter_for
-from rvsam_video.cli.running import stop_on_interrupt
 from rvsam_video.cli.tapvid_options import clip_names, show_points, tapvid_options
 
 if TYPE_CHECKING:
@@ -48,13 +47,15 @@ def command(
     names = clip_names(sequences)
     options = TapvidOptions(root=root, out=out, mode=query_mode, scale=scale, names=names)
     reporter = reporter_for(as_json=as_json)
-    with reporter, stop_on_interrupt(reporter) as asked:
+    with reporter:
         reporter.say(f"tracker {tracker}, queries {query_mode}, 256x256 pixels, scale {scale}")
 
         def progress(name: str, there: bool) -> None:
             reporter.say(f"{name}: {'was there already' if there else 'done'}")
 
-        if not run_tapvid(create_tracker(tracker), options, progress, asked.is_set):
+        try:
+            run_tapvid(create_tracker(tracker), options, progress)
+        except KeyboardInterrupt:
             reporter.say(f"stopped; the same command goes on from here ({out})")
             return INTERRUPTED
     report = score_tapvid(root, out, query_mode, scale=scale, names=names)

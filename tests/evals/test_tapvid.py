@@ -188,17 +188,31 @@ def test_a_run_goes_on_where_it_was_stopped(davis, tmp_path):
     tracker, options = Following(), TapvidOptions(root=davis, out=tmp_path / "out")
     log = []
 
-    def progress(name, there):
+    def stop_after_one(name, there):
         log.append((name, there))
+        raise KeyboardInterrupt
 
-    assert not run_tapvid(tracker, options, progress, should_stop=lambda: bool(log))
-    assert log == [("first", False)]
-    assert run_tapvid(tracker, options, progress)
-    assert log[1:] == [("first", True), ("second", False)]
+    with pytest.raises(KeyboardInterrupt):
+        run_tapvid(tracker, options, stop_after_one)
+    run_tapvid(tracker, options, lambda name, there: log.append((name, there)))
+    assert log == [("first", False), ("first", True), ("second", False)]
     assert len(tracker.runs) == 2
     report = score_tapvid(davis, options.out, "first")
     assert report.mean.average_jaccard == 1
     assert report.clips.keys() == {"first", "second"}
+
+
+def test_ctrl_c_leaves_a_folder_to_go_on_with(davis, tmp_path, capsys, monkeypatch):
+    def interrupted(*_arguments):
+        raise KeyboardInterrupt
+
+    arguments = ["eval", "tapvid", "--root", str(davis), "--out", str(tmp_path / "out")]
+    with monkeypatch.context() as patch:
+        patch.setattr("rvsam_video.evals.tapvid_run.track_clip", interrupted)
+        assert main(arguments) == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
+    assert main(arguments) == 0
+    assert "mean of 2" in capsys.readouterr().out
 
 
 def test_a_folder_of_other_tracks_is_refused(davis, tmp_path):

@@ -107,14 +107,18 @@ def test_true_ids_play_no_part(truth, write):
     assert before.ar100 == 0.5
 
 
-def test_order_of_the_videos_in_the_results_does_not_matter(truth, write):
+def test_order_of_the_videos_in_the_results_does_not_matter(write):
+    track = codes(square(2, 3), square(4, 3))
+    many = [annotation(video, track) for video in range(1, 13)]
+    truth = write("truth.json", truth_document(*many, videos=12))
     entries = [
-        prediction(1 + index % 2, codes(square(2 + index % 5, 3), None), index / 100)
-        for index in range(40)
+        prediction(1 + index % 12, codes(square(2 + index % 5, 3), square(4, 3)), index / 100)
+        for index in range(60)
     ]
     mixed = score_track_files(truth, write("mixed.json", entries))
     entries.sort(key=lambda entry: entry["video_id"])
     assert score_track_files(truth, write("sorted.json", entries)) == mixed
+    assert 0 < mixed.scores.ar1 < mixed.scores.ar100 == 1
 
 
 def test_an_empty_list_misses_everything(truth, write):

@@ -49,12 +49,14 @@ class DavisSet:
     """The part of DAVIS that is evaluated.
 
     Attributes:
+        root: the folder it is in.
         year: 2016 sees one object, 2017 several.
         split: name of the part.
         task: whose truth and rules hold.
         sequences: in the order of the list.
     """
 
+    root: Path
     year: Year
     split: str
     task: Task
@@ -95,7 +97,7 @@ def find_davis(
         _sequence(name, root / "JPEGImages" / resolution / name, root / kind / resolution / name)
         for name in names
     )
-    return DavisSet(year, split, task, found)
+    return DavisSet(root, year, split, task, found)
 
 
 def _check(split: str, task: Task, year: Year) -> None:

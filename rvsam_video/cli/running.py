@@ -61,23 +61,36 @@ def _in_cache(name: str) -> bool:
 
 def run_and_report(options: RunOptions, *, as_json: bool) -> int:
     """Do a run and show it; return the exit code."""
-    from rvsam_video.checkpoints import checkpoint_path
-    from rvsam_video.cli.weights import download_progress
     from rvsam_video.runner import run
-    from rvsam_video.segmenters import SAM_VARIANTS
-    from rvsam_video.segmenters.allocator import keep_freed_memory
 
-    if options.segmenter in SAM_VARIANTS:
-        keep_freed_memory()  # before the first thread: later ones would not profit
-        if options.checkpoint is None and not _in_cache(options.segmenter):
-            with download_progress(options.segmenter, shown=not as_json) as progress:
-                checkpoint_path(options.segmenter, progress=progress)
+    prepare_segmenter(options.segmenter, options.checkpoint, shown=not as_json)
     reporter = reporter_for(as_json=as_json)
     with reporter, stop_on_interrupt(reporter) as asked:
         reporter.say(opening_line(options))
         summary = run(options, ShowRun(reporter), asked.is_set)
         reporter.end(summary_values(summary), summary_lines(summary))
     return 0 if summary.status == "complete" else INTERRUPTED
+
+
+def prepare_segmenter(name: str, checkpoint: Path | None, *, shown: bool) -> None:
+    """Do what a learned segmenter needs before anything starts: get its weights, showing how far.
+
+    Args:
+        name: of any segmenter.
+        checkpoint: a file of weights that is used instead of the published ones.
+        shown: whether people see a bar.
+    """
+    from rvsam_video.checkpoints import checkpoint_path
+    from rvsam_video.cli.weights import download_progress
+    from rvsam_video.segmenters import SAM_VARIANTS
+    from rvsam_video.segmenters.allocator import keep_freed_memory
+
+    if name not in SAM_VARIANTS:
+        return
+    keep_freed_memory()  # before the first thread: later ones would not profit
+    if checkpoint is None and not _in_cache(name):
+        with download_progress(name, shown=shown) as progress:
+            checkpoint_path(name, progress=progress)
 
 
 def opening_line(options: RunOptions) -> str:

@@ -3,10 +3,10 @@
     python benchmarks/eval_speed.py [--repeats 3] [--sequences 10] [--frames 40] [--long 1000]
 
 Writes a set in the DAVIS layout into a temporary folder: 854x480, three objects that move and
-change their outline, and masks that are shifted, grown or shrunk per object. Scores it by `score_davis`
-with one process and with two, and by a program that follows the definitions mask by mask. CPU
-seconds are those of all processes; the least of the repeats counts. Each measurement is a process
-of its own, so memory is that of scoring alone.
+change their outline, and masks that are shifted, grown or shrunk per object. Scores it by
+`score_davis` with one process and with two, and by a program that follows the definitions mask by
+mask. CPU seconds are those of all processes; the least of the repeats counts. Each measurement is a
+process of its own, so memory is that of scoring alone.
 """
 
 from __future__ import annotations

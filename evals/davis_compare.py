@@ -21,7 +21,8 @@ class RunScores:
     Attributes:
         name: of the run.
         benchmark: such as "DAVIS 2017 val"; empty where a table does not say.
-        objects: how many were scored, likewise None; scores of a part do not compare.
+        objects: how many were scored; None where a table does not say. Scores of a part of a set do not
+            compare with those of the whole.
         j_and_f: mean of the two others.
         j: mean region similarity over all objects.
         f: mean boundary measure over all objects.
@@ -38,12 +39,12 @@ class RunScores:
 # SAM replaced in SAM-PT with CoTracker, without re-initialisation. Source: Wang et al.,
 # "RepViT-SAM: Towards Real-Time Segmenting Anything", 2023 (arXiv 2312.05760), table 4.
 PUBLISHED = tuple(
-    RunScores(f"{name} (RepViT-SAM paper)", "DAVIS 2017 val", 61, j_and_f / 100, j / 100, f / 100)
+    RunScores(f"{name} (RepViT-SAM paper)", "DAVIS 2017 val", 61, j_and_f, j, f)
     for name, j_and_f, j, f in (
-        ("ViT-H-SAM", 77.4, 74.6, 80.2),
-        ("ViT-B-SAM", 71.3, 68.5, 74.1),
-        ("MobileSAM", 71.1, 68.6, 73.6),
-        ("RepViT-SAM", 73.5, 71.0, 76.1),
+        ("ViT-H-SAM", 0.774, 0.746, 0.802),
+        ("ViT-B-SAM", 0.713, 0.685, 0.741),
+        ("MobileSAM", 0.711, 0.686, 0.736),
+        ("RepViT-SAM", 0.735, 0.71, 0.761),
     )
 )
 """What published runs reached."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -30,10 +31,16 @@ def scored(folder, run, **options):
     return score_davis(chosen, folder / "results" / results, **options)
 
 
+@pytest.fixture(scope="module")
+def all_scores(davis_mini):
+    """Score each run once."""
+    return cache(partial(scored, davis_mini))
+
+
 @pytest.mark.parametrize("run", RUNS)
-def test_every_number_equals_the_official_evaluation(davis_mini, run):
+def test_every_number_equals_the_official_evaluation(davis_mini, all_scores, run):
     want = dict(np.load(davis_mini / "expected" / run / "values.npz"))
-    found = scored(davis_mini, run)
+    found = all_scores(run)
     columns = dict(zip(want["global_columns"].tolist(), want["global"].tolist(), strict=True))
     assert found.summary() == columns
     assert [row.name for row in found.objects] == want["names"].tolist()
@@ -47,22 +54,22 @@ def test_every_number_equals_the_official_evaluation(davis_mini, run):
 
 
 @pytest.mark.parametrize("run", [run for run in RUNS if run != "y2016_binary"])
-def test_tables_equal_the_official_ones_byte_by_byte(davis_mini, tmp_path, run):
-    files = save_tables(scored(davis_mini, run), tmp_path)
+def test_tables_equal_the_official_ones_byte_by_byte(davis_mini, all_scores, tmp_path, run):
+    files = save_tables(all_scores(run), tmp_path)
     for path in (davis_mini / "expected" / run).glob("*.csv"):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
         assert tmp_path / path.name in files
 
 
-def test_several_processes_give_the_same(davis_mini, tmp_path):
-    for workers in (1, 2):
-        save_tables(scored(davis_mini, "semi_perturbed", workers=workers), tmp_path / str(workers))
-    one, two = ((tmp_path / str(n) / "scores.json").read_bytes() for n in (1, 2))
+def test_several_processes_give_the_same(davis_mini, all_scores, tmp_path):
+    save_tables(all_scores("semi_perturbed"), tmp_path / "one")
+    save_tables(scored(davis_mini, "semi_perturbed", workers=2), tmp_path / "two")
+    one, two = ((tmp_path / name / "scores.json").read_bytes() for name in ("one", "two"))
     assert one == two
 
 
-def test_the_json_file_holds_every_frame(davis_mini, tmp_path):
-    scores = scored(davis_mini, "semi_perturbed")
+def test_the_json_file_holds_every_frame(all_scores, tmp_path):
+    scores = all_scores("semi_perturbed")
     save_tables(scores, tmp_path)
     content = json.loads((tmp_path / "scores.json").read_text())
     assert content["global"] == scores.summary()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from rvsam_video.errors import SourceError
 
-_PLAIN_TYPES = "biuf"
-"""Kinds of numbers that an array may hold: bool, whole and real."""
+_PLAIN_TYPES = frozenset("b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split())
+"""What an array may hold: bools, whole and real numbers, by their size in bytes."""
 
 
 def load_array_pickle(path: Path) -> object:
@@ -94,7 +94,7 @@ class _Dtype:
     def resolve(self) -> np.dtype[np.generic]:
         """Return the type, if it is a plain one."""
         code = self._code
-        if not isinstance(code, str) or code[:1] not in _PLAIN_TYPES or not code[1:].isdigit():
+        if not isinstance(code, str) or code not in _PLAIN_TYPES:
             msg = f"it holds an array of {code!r}; allowed are bools, whole and real numbers"
             raise _Refused(msg)
         return np.dtype((self._order if self._order in "<>" else "=") + code)

@@ -27,7 +27,6 @@ LIMITS = (1, 10, 100)
 SIZE_RANGES = ((0.0, 1e10), (0.0, 128.0**2), (128.0**2, 256.0**2), (256.0**2, 1e10))
 """All, small, medium and large tracks by mean area in pixels; both ends belong to a range."""
 
-_ALMOST_ONE = 1 - 1e-10
 _NOTHING = -1.0
 
 
@@ -193,7 +192,7 @@ def _choose(
     optional: NDArray[np.bool_],
     taken: set[int],
 ) -> int:
-    best, found = min(threshold, _ALMOST_ONE), -1
+    best, found = threshold, -1
     for truth, overlap in choices:
         if overlap < best or truth in taken:
             continue

@@ -143,7 +143,7 @@ def test_arrays_that_lie_about_themselves_are_refused(state, path):
         else:
             parts.append(_opcodes(part))
     path.write_bytes(b"\x80\x03" + made + b"(" + b"".join(parts) + b"tb.")
-    with pytest.raises(SourceError):
+    with pytest.raises(SourceError, match="was not loaded: it holds an array"):
         load_array_pickle(path)
 
 

@@ -72,6 +72,7 @@ class FollowingState:
 
     def add(self, queries):
         self.queries = queries
+        self.tracker.asked = queries.xy
 
     def push(self, frame):
         self.tracker.runs[-1].append(frame.image)
@@ -158,7 +159,11 @@ def test_points_go_to_the_tracker_in_its_own_pixels(davis, scale, tmp_path):
     found = track_clip(tracker, list(clip.frames()), wanted, options)
     assert np.array_equal(tracker.runs[0], clip.video)
     assert np.allclose(found.tracks[:, 0], wanted.queries[:, :0:-1], atol=1e-4)
-    if scale == 256:
+    if scale == 255:
+        assert np.allclose(tracker.asked, clip.points[:, 0] * 255, atol=1e-4)
+    else:
+        # The points are centres of pixels, which are whole numbers for trackers.
+        assert np.allclose(tracker.asked, np.round(tracker.asked), atol=1e-4)
         assert np.allclose(found.tracks, wanted.truth, atol=1e-3)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rvsam_video.errors import SourceError
 
-_PLAIN_TYPES = frozenset("b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split())
+_PLAIN_TYPES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"])
 """What an array may hold: bools, whole and real numbers, by their size in bytes."""
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 HEIGHT, WIDTH, OBJECTS = 480, 854, 3
-PALETTE = bytes([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])
+PALETTE = bytes(number for index in range(256) for number in (index, index, index))
 
 
 def blob(y: float, x: float, radius: float, phase: float) -> NDArray[np.bool_]:

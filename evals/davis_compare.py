@@ -21,8 +21,8 @@ class RunScores:
     Attributes:
         name: of the run.
         benchmark: such as "DAVIS 2017 val"; empty where a table does not say.
-        objects: how many were scored; None where a table does not say. Scores of a part of a set do not
-            compare with those of the whole.
+        objects: how many were scored; None where a table does not say. A part of a set does not
+            compare with the whole.
         j_and_f: mean of the two others.
         j: mean region similarity over all objects.
         f: mean boundary measure over all objects.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rvsam_video.engine import VideoSegmenter
-from rvsam_video.errors import SourceError
+from rvsam_video.errors import RvsamError, SourceError
 from rvsam_video.evals.building import Method, build, settings_of, share_processors
 from rvsam_video.evals.davis import DavisScores, gather
 from rvsam_video.evals.davis_files import save_tables
@@ -98,7 +99,8 @@ def evaluate_davis(
         work = partial(_track_and_score, out=out, method=method, year=chosen.year, workers=workers)
         ledger = _Ledger(folder, chosen, watch)
         # Libraries for tracking have threads of their own, which do not survive a fork.
-        tracked = each(work, chosen.sequences, workers=workers, watch=ledger, start="spawn")
+        with _noting_the_end(folder):
+            tracked = each(work, chosen.sequences, workers=workers, watch=ledger, start="spawn")
         scores = gather(chosen, [sequence.scores for sequence in tracked])
         files = (*save_tables(scores, out), save_report(scores, out))
         folder.finish("complete")
@@ -110,6 +112,19 @@ def evaluate_davis(
             sum(timings.get(name, 0.0) for name in names),
             files,
         )
+
+
+@contextmanager
+def _noting_the_end(folder: RunFolder) -> Iterator[None]:
+    """Note in `run.json` how the block ended, if it did not end well."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.finish("interrupted")
+        raise
+    except RvsamError as error:
+        folder.finish("failed", str(error))
+        raise
 
 
 class _Ledger:

@@ -27,9 +27,6 @@ def score_objects(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], objec
     """
     radius = boundary_radius(*truth.shape)
     prediction, truth = _cropped(prediction, truth)
-    regions = _confusion(prediction, truth, objects, objects)
-    overlap = np.diagonal(regions)[1:]
-    united = regions.sum(axis=0)[1:] + regions.sum(axis=1)[1:] - overlap
     counts = np.zeros((4, objects), np.int64)
     for first in range(1, objects + 1, PLANES):
         last = min(first + PLANES - 1, objects)
@@ -38,7 +35,7 @@ def score_objects(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], objec
         )
         found = ours.counts(), theirs.counts(), ours.matched(theirs), theirs.matched(ours)
         counts[:, first - 1 : last] = np.stack(found)[:, : last - first + 1]
-    return _jaccard(overlap, united), f_measures(*counts)
+    return _jaccard(*_regions(prediction, truth, objects)), f_measures(*counts)
 
 
 def score_pairs(
@@ -89,6 +86,18 @@ def _cropped(
     bottom = (len(full) - 1 - int(full[::-1].argmax())) // width + 2
     box = slice(top, bottom), slice(left, right)
     return prediction[box], truth[box]
+
+
+def _regions(
+    prediction: NDArray[np.uint8], truth: NDArray[np.uint8], objects: int
+) -> NDArray[np.int64]:
+    """Count the pixels that each object has in both maps, and in either, (2, objects) int64."""
+    counts = np.zeros((2, objects), np.int64)
+    for index in range(objects):
+        # For few objects much faster than one histogram of both maps.
+        found, true = prediction == index + 1, truth == index + 1
+        counts[:, index] = np.count_nonzero(found & true), np.count_nonzero(found | true)
+    return counts
 
 
 def _confusion(

@@ -6,58 +6,60 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 from rvsam_video import __version__
+from rvsam_video.cli.lazy import Later, LazyGroup
 from rvsam_video.errors import RvsamError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 _COMMANDS = {
-    "bench": "Time the learned segmenters on this machine; needs no weights.",
-    "demo": "Track a rendered clip with exact truth; needs no file and no download.",
-    "export": "Write a network for ONNX Runtime, OpenVINO or Core ML.",
-    "info": "Show versions, trackers and segmenters, or what a video holds.",
-    "instances": "Find and follow everything in a video, without prompts.",
-    "points": "Follow points alone and write an overlay with trails and tables.",
-    "track": "Follow objects through a video and write masks, an overlay and points.",
-    "web": "Open a page to click objects on and watch them tracked.",
-    "weights": "List, fetch, verify and locate the weights of the networks.",
+    "bench": Later(
+        "rvsam_video.cli.bench", "Time the learned segmenters on this machine; needs no weights."
+    ),
+    "demo": Later(
+        "rvsam_video.cli.demo",
+        "Track a rendered clip with exact truth; needs no file and no download.",
+    ),
+    "eval": Later(
+        "rvsam_video.cli.evaluate", "Run the tracker on a benchmark and score what comes out."
+    ),
+    "export": Later(
+        "rvsam_video.cli.export", "Write a network for ONNX Runtime, OpenVINO or Core ML."
+    ),
+    "info": Later(
+        "rvsam_video.cli.info", "Show versions, trackers and segmenters, or what a video holds."
+    ),
+    "instances": Later(
+        "rvsam_video.cli.instances", "Find and follow everything in a video, without prompts."
+    ),
+    "points": Later(
+        "rvsam_video.cli.points",
+        "Follow points alone and write an overlay with trails and tables.",
+    ),
+    "score": Later(
+        "rvsam_video.cli.score", "Score results that are already there, made by any tool."
+    ),
+    "track": Later(
+        "rvsam_video.cli.track",
+        "Follow objects through a video and write masks, an overlay and points.",
+    ),
+    "web": Later("rvsam_video.cli.web", "Open a page to click objects on and watch them tracked."),
+    "weights": Later(
+        "rvsam_video.cli.weights", "List, fetch, verify and locate the weights of the networks."
+    ),
 }
 
 
-class LazyGroup(click.Group):
-    """Imports a command's module only when that command is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names of all commands."""
-        return list(_COMMANDS)
-
-    def get_command(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        cmd_name: str,
-    ) -> click.Command | None:
-        """Import the command, or return None if there is none of this name."""
-        if cmd_name not in _COMMANDS:
-            return None
-        command = import_module(f"rvsam_video.cli.{cmd_name}").command
-        return command if isinstance(command, click.Command) else None
-
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        formatter: click.HelpFormatter,
-    ) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    "rvsam-video",
+    cls=LazyGroup,
+    later=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "--version", prog_name="rvsam-video")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def group(debug: bool) -> None:

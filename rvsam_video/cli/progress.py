@@ -79,9 +79,13 @@ class JsonReporter(Reporter):
 
 
 class BarReporter(Reporter):
-    """A bar with frames per second and time left on standard error; sentences around it."""
+    """A bar with frames per second and time left on standard error; sentences around it.
 
-    def __init__(self) -> None:
+    Args:
+        what: is being done to the frames.
+    """
+
+    def __init__(self, what: str) -> None:
         from rich.console import Console
         from rich.progress import Progress
 
@@ -89,6 +93,7 @@ class BarReporter(Reporter):
         # Into a file or pipe a bar would be noise; sentences still go there.
         hidden = not console.is_terminal
         self._bar = Progress(*_columns(), console=console, transient=True, disable=hidden)
+        self._what = what
         self._task: TaskID | None = None
 
     def close(self) -> None:
@@ -101,7 +106,7 @@ class BarReporter(Reporter):
 
     def start(self, total: int | None, done: int) -> None:
         """Show the bar."""
-        self._task = self._bar.add_task("tracking", total=total, completed=done)
+        self._task = self._bar.add_task(self._what, total=total, completed=done)
         self._bar.start()
 
     def step(self, done: int) -> None:
@@ -116,9 +121,9 @@ class BarReporter(Reporter):
             click.echo(line)
 
 
-def reporter_for(*, as_json: bool) -> Reporter:
-    """Return what shows a run to machines or to people."""
-    return JsonReporter() if as_json else BarReporter()
+def reporter_for(*, as_json: bool, what: str = "tracking") -> Reporter:
+    """Return what shows a run to machines or to people; `what` is being done to the frames."""
+    return JsonReporter() if as_json else BarReporter(what)
 
 
 def _columns() -> list[ProgressColumn]:

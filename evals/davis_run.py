@@ -1,0 +1,245 @@
+"""Run the tracker on DAVIS from the first annotations, and score what comes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from rvsam_video.engine import VideoSegmenter
+from rvsam_video.errors import RvsamError, SourceError
+from rvsam_video.evals.building import Method, build, settings_of, share_processors
+from rvsam_video.evals.davis import DavisScores, gather
+from rvsam_video.evals.davis_files import save_tables
+from rvsam_video.evals.davis_layout import DavisSequence, DavisSet, Year
+from rvsam_video.evals.davis_masks import first_objects
+from rvsam_video.evals.davis_scoring import SequenceScores, Tick, score_sequence
+from rvsam_video.evals.report import save_report
+from rvsam_video.evals.workers import Watch, each
+from rvsam_video.io.layout import MASK_FOLDER, PARTS_FOLDER
+from rvsam_video.io.mask_sink import MaskSink
+from rvsam_video.io.run_folder import RunFolder
+from rvsam_video.io.run_identity import Json
+from rvsam_video.io.sinks import SinkContext
+from rvsam_video.io.writing import writing
+from rvsam_video.prompts import Prompt
+from rvsam_video.segmenters import weights_of
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedSequence:
+    """One sequence, tracked and scored.
+
+    Attributes:
+        scores: of its masks.
+        frames: how many it has.
+        seconds: that reading, tracking, segmenting and writing took; None if the masks had been
+            there already.
+    """
+
+    scores: SequenceScores
+    frames: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A finished evaluation.
+
+    Attributes:
+        scores: of all sequences.
+        frames: number of frames tracked, over all parts of a resumed run.
+        seconds: that tracking them took, added up over processes.
+        files: tables and picture.
+    """
+
+    scores: DavisScores
+    frames: int
+    seconds: float
+    files: tuple[Path, ...]
+
+
+def evaluate_davis(
+    chosen: DavisSet,
+    out: Path,
+    method: Method,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    watch: Watch[TrackedSequence] | None = None,
+) -> Evaluation:
+    """Track every sequence from the objects of its first annotation, and score the masks.
+
+    Masks go to `OUT/masks/NAME/00000.png`, sequence by sequence: one that is there is whole, and is
+    not tracked again. So the same command goes on where it was killed.
+
+    Args:
+        chosen: from `find_davis`, semi-supervised.
+        out: folder of the evaluation; made if it is missing.
+        method: what to run.
+        workers: processes; sequences are shared out among them.
+        overwrite: begin anew where another evaluation has been.
+        watch: is told how far it is; it is ticked once per frame, also for masks that were there.
+
+    Raises:
+        UsageError: if a name is unknown.
+        SourceError: if frames are missing or damaged.
+        OutputError: if the folder belongs to another command, or cannot be written.
+    """
+    _check_frames(chosen)
+    command = _command(chosen, method)
+    with RunFolder.open(out, command, overwrite=overwrite) as folder:
+        if overwrite:
+            _remove_masks(out)
+        work = partial(_track_and_score, out=out, method=method, year=chosen.year, workers=workers)
+        ledger = _Ledger(folder, chosen, watch)
+        # Libraries for tracking have threads of their own, which do not survive a fork.
+        with _noting_the_end(folder):
+            tracked = each(work, chosen.sequences, workers=workers, watch=ledger, start="spawn")
+        scores = gather(chosen, [sequence.scores for sequence in tracked])
+        files = (*save_tables(scores, out), save_report(scores, out))
+        folder.finish("complete")
+        names = [sequence.name for sequence in chosen.sequences]
+        counts, timings = folder.record.counts, folder.record.timings
+        return Evaluation(
+            scores,
+            sum(counts.get(name, 0) for name in names),
+            sum(timings.get(name, 0.0) for name in names),
+            files,
+        )
+
+
+@contextmanager
+def _noting_the_end(folder: RunFolder) -> Iterator[None]:
+    """Note in `run.json` how the block ended, if it did not end well."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.finish("interrupted")
+        raise
+    except RvsamError as error:
+        folder.finish("failed", str(error))
+        raise
+
+
+class _Ledger:
+    """Keeps the time of each sequence in `run.json`, so that a resumed run knows all of them."""
+
+    def __init__(
+        self, folder: RunFolder, chosen: DavisSet, watch: Watch[TrackedSequence] | None
+    ) -> None:
+        self._folder, self._chosen, self._watch = folder, chosen, watch
+
+    def ticked(self, count: int) -> None:
+        """Pass it on."""
+        if self._watch is not None:
+            self._watch.ticked(count)
+
+    def finished(self, index: int, result: TrackedSequence) -> None:
+        """Note the time, and pass it on."""
+        if result.seconds is not None:
+            name = self._chosen.sequences[index].name
+            seconds = round(result.seconds, 3)
+            self._folder.update(timings={name: seconds}, counts={name: result.frames})
+        if self._watch is not None:
+            self._watch.finished(index, result)
+
+
+def _command(chosen: DavisSet, method: Method) -> dict[str, Json]:
+    """Return all that decides the masks; an evaluation goes on only if this is the same."""
+    settings = settings_of(method)
+    weights = weights_of(method.segmenter, method.checkpoint)
+    return {
+        "evaluation": f"DAVIS {chosen.year}",
+        "data": str(chosen.root.resolve()),
+        "preset": method.preset,
+        "settings": settings.to_dict(),
+        "tracker": method.tracker,
+        "segmenter": method.segmenter,
+        "weights": weights.get("sha256"),
+        "device": method.device,
+        "backend": method.backend,
+    }
+
+
+def _check_frames(chosen: DavisSet) -> None:
+    """Refuse sequences whose frames are not exactly the annotated ones."""
+    for sequence in chosen.sequences:
+        frames = sorted(path.stem for path in sequence.pictures.glob("*.jpg"))
+        if frames != sequence.frame_ids:
+            msg = (
+                f"{sequence.name} has {len(sequence.truth)} annotations and {len(frames)} frames "
+                f"in {sequence.pictures}; both need the same names, unpack that folder again"
+            )
+            raise SourceError(msg)
+
+
+def _remove_masks(out: Path) -> None:
+    """Remove the masks of an earlier evaluation, and folders that are empty then."""
+    with writing(out):
+        for masks in (out / MASK_FOLDER).glob("*/"):
+            for path in masks.glob("*.png"):
+                path.unlink()
+            if not any(masks.iterdir()):
+                masks.rmdir()
+
+
+def _track_and_score(
+    sequence: DavisSequence, tick: Tick, *, out: Path, method: Method, year: Year, workers: int
+) -> TrackedSequence:
+    masks, seconds = out / MASK_FOLDER / sequence.name, None
+    if masks.is_dir():
+        for _ in sequence.truth:
+            tick()
+    else:
+        began = time.perf_counter()
+        _track(_segmenter(method, workers), sequence, out, year, tick)
+        seconds = time.perf_counter() - began
+    scores = score_sequence(sequence, masks.parent, year=year)
+    return TrackedSequence(scores, len(sequence.truth), seconds)
+
+
+@cache
+def _segmenter(method: Method, workers: int) -> VideoSegmenter:
+    """Build once per process what all its sequences use."""
+    segmenter = build(method)
+    if workers > 1:
+        share_processors(workers)
+    return segmenter
+
+
+def _track(
+    segmenter: VideoSegmenter, sequence: DavisSequence, out: Path, year: Year, tick: Tick
+) -> None:
+    """Write the masks of a sequence aside, and move them to their place when all are there."""
+    aside = out / PARTS_FOLDER / sequence.name
+    objects = first_objects(sequence, year)
+    prompts = [
+        Prompt.create(int(number), mask=objects == number)
+        for number in np.unique(objects[objects != 0])
+    ]
+    with closing(
+        MaskSink(aside, SinkContext(sequence.name, sequence.frame_ids.__getitem__))
+    ) as sink:
+        sink.start(None)
+        frames = 0
+        for result in segmenter.track(sequence.pictures, prompts):
+            sink.write(result)
+            frames += 1
+            tick()
+        sink.commit()
+    if frames != len(sequence.truth):
+        msg = (
+            f"{len(sequence.truth) - frames} of the {len(sequence.truth)} frames in "
+            f"{sequence.pictures} could not be read; unpack that folder again"
+        )
+        raise SourceError(msg)
+    with writing(out):
+        (out / MASK_FOLDER).mkdir(exist_ok=True)
+        (aside / MASK_FOLDER).rename(out / MASK_FOLDER / sequence.name)
+        aside.rmdir()

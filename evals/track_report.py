@@ -1,0 +1,140 @@
+"""How the scores of object tracks and of points are shown, and what others have reached."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rvsam_video.evals.metrics.points import PointScores
+    from rvsam_video.evals.tapvid import PointReport
+    from rvsam_video.evals.uvo import TrackReport
+
+UVO_AR100 = {"ViT-H": 28.8, "RepViT-SAM": 25.3, "MobileSAM": 22.7, "ViT-B": 19.1}
+"""AR100 on UVO v1.0 dense val, in percent, of SAM-PT with CoTracker and each of these segmenters.
+
+Source: Wang et al., RepViT-SAM, 2023, Table 4.
+"""
+
+_POINT_COLUMNS = {
+    "AJ": "average_jaccard",
+    "<δ avg": "average_pts_within_thresh",
+    "OA": "occlusion_accuracy",
+}
+"""The three numbers that papers give, and what the public evaluation code calls them."""
+
+_DASH = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A small table: a title, the headings, and the cells of each row."""
+
+    title: str
+    headings: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+
+
+def track_values(report: TrackReport) -> dict[str, object]:
+    """Return a report for machines: the twelve numbers in [0, 1], -1 where nothing was to find."""
+    return {
+        "scores": report.scores.named(),
+        "videos": report.videos,
+        "true_tracks": report.true_tracks,
+        "predicted_tracks": report.predicted_tracks,
+        "videos_without_predictions": list(report.videos_without_predictions),
+        "dropped": report.dropped,
+        "minus_infinity": report.minus_infinity,
+    }
+
+
+def track_tables(report: TrackReport, *, with_paper: bool) -> list[Rows]:
+    """Return a report for people, in percent.
+
+    Args:
+        report: to show.
+        with_paper: also compare AR100 with that of `UVO_AR100`.
+    """
+    named = report.scores.named()
+    title = f"{report.predicted_tracks} tracks against {report.true_tracks} true ones"
+    title += f" in {report.videos} videos, percent"
+    half = len(named) // 2
+    names, values = tuple(named), tuple(_percent(value) for value in named.values())
+    tables = [
+        Rows(title, names[:half], (values[:half],)),
+        Rows("", names[half:], (values[half:],)),
+    ]
+    if with_paper:
+        others = tuple((f"SAM-PT, {name}", f"{value:.1f}") for name, value in UVO_AR100.items())
+        cells = (("these results", _percent(report.scores.ar100)), *others)
+        tables.append(Rows("UVO v1.0 dense val, as published", ("method", "AR100"), cells))
+    return tables
+
+
+def track_notes(report: TrackReport) -> list[str]:
+    """Return sentences about what in the results deserves a second look."""
+    notes = []
+    if missing := report.videos_without_predictions:
+        shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        notes.append(
+            f"{len(missing)} of {report.videos} videos have no predictions ({shown}); "
+            "their tracks count as missed"
+        )
+    if report.dropped:
+        notes.append(
+            f"{report.dropped} tracks have a category that the annotations do not list; "
+            "they were dropped"
+        )
+    if report.minus_infinity:
+        notes.append(
+            f"{report.minus_infinity} tracks have the score -Infinity; they were ranked last"
+        )
+    return notes
+
+
+def point_values(report: PointReport) -> dict[str, object]:
+    """Return a report for machines: numbers in [0, 1], null where there was nothing to score."""
+    return {
+        "mean": _finite(report.mean.named()),
+        "clips": {name: _finite(scores.named()) for name, scores in report.clips.items()},
+    }
+
+
+def point_table(report: PointReport) -> Rows:
+    """Return a report for people, in percent."""
+    cells = [_point_cells(name, scores) for name, scores in report.clips.items()]
+    mean = _point_cells(f"mean of {len(cells)}", report.mean)
+    return Rows("TAP-Vid, percent", ("clip", *_POINT_COLUMNS), (*cells, mean))
+
+
+def show(tables: Sequence[Rows], console: Console) -> None:
+    """Print tables, whole even where the screen is narrow."""
+    from rich.table import Table
+
+    for rows in tables:
+        if rows.title:
+            console.print(rows.title, markup=False, highlight=False, soft_wrap=True)
+        table = Table()
+        for at, heading in enumerate(rows.headings):
+            left = at == 0 and len(rows.cells) > 1
+            table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+        for cells in rows.cells:
+            table.add_row(*cells)
+        console.print(table, width=max(console.width, 80), markup=False)
+
+
+def _point_cells(name: str, scores: PointScores) -> tuple[str, ...]:
+    named = scores.named()
+    return (name, *(_percent(named[key]) for key in _POINT_COLUMNS.values()))
+
+
+def _percent(value: float) -> str:
+    return _DASH if value < 0 or math.isnan(value) else f"{value * 100:.1f}"
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in values.items()}

@@ -1,0 +1,152 @@
+"""`rvsam-video eval davis`: track DAVIS from its first annotations, and score the masks."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rvsam_video.cli.davis_options import (
+    davis_options,
+    sequence_line,
+    sequence_names,
+    show_scores,
+)
+from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.progress import Reporter, reporter_for
+from rvsam_video.cli.running import prepare_networks, stop_on_interrupt
+
+if TYPE_CHECKING:
+    from rvsam_video.evals.building import Method
+    from rvsam_video.evals.davis_run import TrackedSequence
+
+
+@click.command("davis", context_settings={"max_content_width": 100})
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for masks, tables and the picture; the same command goes on where it was stopped.",
+)
+@click.option("--preset", default="default", show_default=True, help="Settings of the engine.")
+@click.option("--tracker", default="lucas-kanade", show_default=True)
+@click.option("--segmenter", default="grabcut", show_default=True)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of weights for the segmenter, instead of the published ones.",
+)
+@click.option(
+    "--device", default="auto", show_default=True, help="For a learned segmenter: cpu, cuda, mps."
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["torch", "onnxruntime", "openvino"]),
+    default="torch",
+    show_default=True,
+    help="What runs the image encoder of a learned segmenter.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--overwrite", is_flag=True, help="Start again where another evaluation has been.")
+@davis_options
+def command(  # noqa: PLR0913 (one parameter per option)
+    *,
+    root: Path,
+    split: str,
+    year: str,
+    sequences: str | None,
+    resolution: str,
+    workers: int,
+    out: Path,
+    preset: str,
+    tracker: str,
+    segmenter: str,
+    checkpoint: Path | None,
+    device: str,
+    backend: str,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+    debug: bool,  # noqa: ARG001
+) -> int:
+    r"""Track every sequence from the masks of its first frame, and score the result.
+
+    \b
+    Example:
+      rvsam-video eval davis --root DAVIS --out runs/davis --workers 2
+    """
+    from rvsam_video.evals.building import Method
+    from rvsam_video.evals.davis_layout import find_davis
+    from rvsam_video.evals.davis_run import evaluate_davis
+
+    chosen = find_davis(
+        root,
+        split,
+        year=2016 if year == "2016" else 2017,
+        names=sequence_names(sequences),
+        resolution=resolution,
+    )
+    prepare_networks({tracker: None, segmenter: checkpoint}, shown=not as_json)
+    method = Method(
+        preset=preset,
+        tracker=tracker,
+        segmenter=segmenter,
+        checkpoint=checkpoint,
+        device=device,
+        backend=backend,
+        seed=seed,
+    )
+    reporter = reporter_for(as_json=as_json)
+    with reporter, stop_on_interrupt(reporter) as asked:
+        reporter.say(_opening_line(method))
+        reporter.start(sum(len(sequence.truth) for sequence in chosen.sequences), 0)
+        show = _Show(reporter, asked, len(chosen.sequences))
+        try:
+            done = evaluate_davis(
+                chosen, out, method, workers=workers, overwrite=overwrite, watch=show
+            )
+        except KeyboardInterrupt:
+            reporter.say(f"stopped; the same command goes on from here ({out})")
+            return INTERRUPTED
+        values = {**done.scores.summary(), "frames": done.frames, "seconds": round(done.seconds, 3)}
+        reporter.end({**values, "files": [str(path) for path in done.files]}, [])
+    if not as_json:
+        show_scores(done.scores, done.files)
+        click.echo(_speed_line(done.frames, done.seconds))
+    return 0
+
+
+def _opening_line(method: Method) -> str:
+    return f"tracker {method.tracker}, segmenter {method.segmenter}, preset {method.preset}"
+
+
+def _speed_line(frames: int, seconds: float) -> str:
+    speed = f" ({frames / seconds:.1f} fps in each process)" if seconds else ""
+    return f"{frames} frames tracked in {seconds:.1f} s{speed}"
+
+
+class _Show:
+    """Passes on how far the evaluation is, and the wish to stop."""
+
+    def __init__(self, reporter: Reporter, asked: threading.Event, sequences: int) -> None:
+        self._reporter, self._asked, self._sequences = reporter, asked, sequences
+        self._done = 0
+
+    def ticked(self, count: int) -> None:
+        """Move the bar.
+
+        Raises:
+            KeyboardInterrupt: if somebody pressed Ctrl-C.
+        """
+        self._reporter.step(count)
+        if self._asked.is_set():
+            raise KeyboardInterrupt
+
+    def finished(self, index: int, result: TrackedSequence) -> None:  # noqa: ARG002
+        """Say how a sequence went."""
+        self._done += 1
+        there = ", masks were there already" if result.seconds is None else ""
+        line = f"{sequence_line(result.scores)} ({self._done} of {self._sequences}{there})"
+        self._reporter.say(line)

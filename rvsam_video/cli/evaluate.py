@@ -1,0 +1,18 @@
+"""`rvsam-video eval`: run the tracker on a benchmark and score what comes out."""
+
+from __future__ import annotations
+
+import click
+
+from rvsam_video.cli.lazy import Later, LazyGroup
+
+_COMMANDS = {
+    "davis": Later("rvsam_video.cli.eval_davis", "DAVIS 2016 or 2017 from the first masks."),
+    "tapvid": Later("rvsam_video.cli.eval_tapvid", "Point trackers on TAP-Vid, at 256x256."),
+}
+
+
+@click.command("eval", cls=LazyGroup, later=_COMMANDS)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(debug: bool) -> None:
+    """Run the tracker on a benchmark and score what comes out."""

@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
     as_json: bool,
     debug: bool,  # noqa: ARG001
 ) -> None:
-    r"""Write the network NAME for another runtime, and compare it with PyTorch.
+    """Write the network NAME for another runtime, and compare it with PyTorch.
 
     \b
     encoder: image (1,3,1024,1024), normalised, to embedding (1,256,64,64)
@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
              2 and 3 corners of a box, -1 none (last, if there is no box),
              mask_input (1,1,256,256) logits, has_mask_input (1)
              to low_res_logits (1,4,256,256) and iou_predictions (1,4)
-    """
+    """  # noqa: D301 (click wants the backspace itself)
     from rvsam_video.cli.weights import download_progress
     from rvsam_video.export import FORMATS, export_part
     from rvsam_video.export.networks import named_part

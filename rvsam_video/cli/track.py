@@ -97,7 +97,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     debug: bool,  # noqa: ARG001
     **given: Unpack[RunArguments],
 ) -> int:
-    r"""Follow objects through SOURCE and write masks, an overlay and points.
+    """Follow objects through SOURCE and write masks, an overlay and points.
 
     SOURCE is a video file, a folder or glob of images, a camera number, an rtsp:// or http(s)://
     address, or - for standard input. At least one of --points, --box and --mask says what to
@@ -108,7 +108,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video track clip.mp4 --points 320,240
       rvsam-video track clip.mp4 --points 1:320,240 --points 2:100,80 --points 1:350,90,0@30
       rvsam-video track frames/ --mask first.png --save masks,rle --out runs/a
-    """
+    """  # noqa: D301 (click wants the backspace itself)
     from rvsam_video.cli.running import choose_segmenter, choose_tracker, run_and_report
     from rvsam_video.runner import RunOptions, run
     from rvsam_video.settings import SegmentationSettings

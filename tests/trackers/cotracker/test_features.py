@@ -55,6 +55,7 @@ def test_frames_are_encoded_independently_and_not_changed():
     with torch.inference_mode():
         together, alone = encoder(images), encoder(images[1:2])
     assert torch.equal(together[1:2], alone)
+    assert together.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(images, before)
 
 

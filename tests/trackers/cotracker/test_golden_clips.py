@@ -277,3 +277,31 @@ def test_what_the_network_says_of_support_points():
     _close(found.xy, f"{key}coords", PIXELS)
     _close(found.probabilities[..., 0], f"{key}vis", CHANCE)
     _close(found.probabilities[..., 1], f"{key}conf", CHANCE)
+
+
+def test_a_real_network_streams_the_same_however_it_is_driven():
+    """All queries first; each with its frame; and with the run killed now and then."""
+    settings = CoTrackerSettings(network_size=None, iterations=1)
+    tracker = CoTracker("golden", _inference("v1").network, settings)
+    clip = _module("cotracker_clip").moving_texture(13, 64, 96, seed=5)
+    ids, starts = np.arange(3), np.array([0, 5, 10])
+    places = np.array([[20.5, 30.25], [70, 12], [48, 32]], np.float32)
+    runs = []
+    for way in ("first", "in time", "killed"):
+        state, given = tracker.start((96, 64)), []
+        if way == "first":
+            state.add(QueryPoints(ids, starts, places))
+        for index, image in enumerate(clip):
+            now = starts == index
+            if way != "first" and now.any():
+                state.add(QueryPoints(ids[now], starts[now], places[now]))
+            given += state.push(Frame(index, index / 25, image))
+            if way == "killed" and index % 5 == 1:
+                saved, state = state.snapshot(), tracker.start((96, 64))
+                state.restore(saved)
+        runs.append(given + state.flush())
+    for frames in zip(*runs, strict=True):
+        for item in frames[1:]:
+            np.testing.assert_array_equal(item.ids, frames[0].ids)
+            np.testing.assert_array_equal(item.xy, frames[0].xy)
+            np.testing.assert_array_equal(item.confidence, frames[0].confidence)

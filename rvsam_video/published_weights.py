@@ -74,8 +74,8 @@ def _cotracker(
 ) -> Checkpoint:
     """Return the entry of a CoTracker network.
 
-    The licence is that of the repository facebookresearch/co-tracker; its authors say in issue 31
-    that it holds for the weights of version 3 too.
+    The licence is that of the repository facebookresearch/co-tracker, which states no other for the
+    weights; its authors said so of version 3.
     """
     return Checkpoint(
         name=name,

@@ -93,7 +93,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     debug: bool,  # noqa: ARG001
     **given: Unpack[RunArguments],
 ) -> int:
-    r"""Follow points through SOURCE and write an overlay with trails, points.npz and points.csv.
+    """Follow points through SOURCE and write an overlay with trails, points.npz and points.csv.
 
     SOURCE is a video file, a folder or glob of images, a camera number, an rtsp:// or http(s)://
     address, or - for standard input. The same command again goes on where an interrupted one
@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video points clip.mp4 --grid 30
       rvsam-video points clip.mp4 --point 320,240 --point 100,80@30
       rvsam-video points clip.mp4 --mask first.png --tracker lucas-kanade --out runs/a
-    """
+    """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.running import choose_tracker, run_and_report
     from rvsam_video.point_queries import PointRequest
     from rvsam_video.point_runner import PointRunOptions, run_points

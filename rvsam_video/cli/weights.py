@@ -59,7 +59,7 @@ def list_weights(cache: Path | None, as_json: bool, debug: bool) -> None:  # noq
         size = path.stat().st_size if path.is_file() else entry.size
         shown = f"{size / 1e6:.1f} MB" if size else "?"
         state = "here" if path.is_file() else "not fetched"
-        click.echo(f"{entry.name:<{width}}  {shown:>9}  {entry.licence}  {state}")
+        click.echo(f"{entry.name:<{width}}  {shown:>9}  {entry.licence:<12}  {state}")
 
 
 @command.command("fetch")

@@ -31,6 +31,13 @@ def test_every_command_explains_itself(name, capsys):
     shown = capsys.readouterr().out
     assert f"rvsam-video {name}" in shown
     assert "--debug" in shown
+    assert "\\b" not in shown
+
+
+def test_examples_stand_line_by_line(capsys):
+    assert main(["points", "--help"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "rvsam-video points clip.mp4 --grid 30" in lines
 
 
 @pytest.mark.parametrize(

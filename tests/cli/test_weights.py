@@ -74,7 +74,7 @@ def test_fetch_path_verify(cache, capsys):
     assert main(["weights", "verify"]) == 0
     assert "ok  sha256" in capsys.readouterr().out
     assert main(["weights", "list"]) == 0
-    assert "MIT  here" in capsys.readouterr().out
+    assert "MIT           here" in capsys.readouterr().out
 
 
 def test_machines_get_json(cache, capsys):

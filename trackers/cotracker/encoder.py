@@ -26,11 +26,11 @@ _STAGES = ((64, 64, 1), (64, 96, 2), (96, 128, 2), (128, 128, 2))
 
 def _normalise(maps: Tensor) -> Tensor:
     """Instance norm without weights: every channel of every frame to mean 0 and variance 1."""
+    if len(maps) > 1:
+        return F.instance_norm(maps)
     # Of one frame it is batch norm, whose channels-last kernel takes a sixth of the time of
     # instance norm and is twice as exact as that of group norm.
-    frames, channels, height, width = maps.shape
-    joined = maps.reshape(1, frames * channels, height, width)
-    return F.batch_norm(joined, None, None, training=True).reshape(maps.shape)
+    return F.batch_norm(maps, None, None, training=True)
 
 
 def _activate(maps: Tensor) -> Tensor:
@@ -103,4 +103,4 @@ class FeatureEncoder(nn.Module):
             stages.append(maps)
         joined = join_resized(stages, self.conv2.weight, self.conv2.bias, size)
         features: Tensor = self.conv3(_activate(joined))
-        return features
+        return features.contiguous(memory_format=torch.channels_last)

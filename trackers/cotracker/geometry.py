@@ -35,7 +35,8 @@ class Geometry:
 
     def picture(self, image: Image, device: torch.device | str = "cpu") -> Tensor:
         """Return the (1, 3, h, w) float32 picture, 0 to 255, that the network sees of a frame."""
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
+        # A copy: decoders may hand out memory that must not be written to.
+        pixels = torch.tensor(np.ascontiguousarray(image)).to(device)
         picture = pixels.permute(2, 0, 1)[None].float()
         if self.frame_size == self.network_size:
             return picture.contiguous()

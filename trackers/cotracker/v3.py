@@ -98,10 +98,23 @@ class CoTracker3(nn.Module):
         time = fit_time(self.time_emb, len(window.xy))
         xy, logits = window.xy.transpose(0, 1), window.logits.transpose(0, 1)
         for _ in range(iterations):
-            found = [self.corr_mlp(part) for part in volumes(tables, window.features, xy)]
-            correlation = torch.cat(found).flatten(2)
-            motion = motion_features(relative_motion(xy, self._extent))
-            tokens = torch.cat((logits, correlation, motion), -1) + time
+            tokens = self._tokens(tables, window.features, xy, logits) + time
             update = self.updateformer(tokens).float()
             xy, logits = xy + update[..., :2], logits + update[..., 2:]
         return WindowOutput(xy.transpose(0, 1).contiguous(), logits.transpose(0, 1).contiguous())
+
+    def _tokens(
+        self, tables: tuple[CellTable, ...], features: Tensor, xy: Tensor, logits: Tensor
+    ) -> Tensor:
+        """Return what is known of N points in S frames, (N, S, 1110), without the time.
+
+        Args:
+            tables: the levels of the S frames.
+            features: (N, 4, 49, 128) supports.
+            xy: (N, S, 2) places in cells.
+            logits: (N, S, 2).
+        """
+        found = [self.corr_mlp(part) for part in volumes(tables, features, xy)]
+        correlation = torch.cat(found).flatten(2)
+        motion = motion_features(relative_motion(xy, self._extent))
+        return torch.cat((logits, correlation, motion), -1)

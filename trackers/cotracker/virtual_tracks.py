@@ -36,8 +36,7 @@ class VirtualTrackTransformer(nn.Module):
         self.virual_tracks = nn.Parameter(torch.randn(1, TRACKS, 1, WIDTH))  # sic
         self.input_transform = nn.Linear(inputs, WIDTH)
         self.flow_head = nn.Linear(WIDTH, outputs)
-        if logits:
-            self.vis_conf_head = nn.Linear(WIDTH, logits)
+        self.vis_conf_head = nn.Linear(WIDTH, logits) if logits else None
         self.time_blocks = nn.ModuleList(SelfBlock(SplitAttention()) for _ in range(depth))
         self.space_virtual_blocks = nn.ModuleList(SelfBlock(SplitAttention()) for _ in range(depth))
         self.space_point2virtual_blocks = nn.ModuleList(CrossBlock() for _ in range(depth))
@@ -65,8 +64,10 @@ class VirtualTrackTransformer(nn.Module):
             virtual = self.space_virtual_blocks[index](virtual)
             points = self.space_point2virtual_blocks[index](points, virtual, scattering)
             points, virtual = points.transpose(0, 1), virtual.transpose(0, 1)
-        heads = [self.flow_head, *([self.vis_conf_head] if hasattr(self, "vis_conf_head") else [])]
-        return torch.cat([head(points) for head in heads], -1)
+        updates: Tensor = self.flow_head(points)
+        if self.vis_conf_head is None:
+            return updates
+        return torch.cat((updates, self.vis_conf_head(points)), -1)
 
 
 def _biases(active: Tensor | None, dtype: torch.dtype) -> tuple[Tensor | None, Tensor | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,16 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from rvsam_video.trackers.cotracker.network import Levels, WindowInput, WindowOutput
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow cases of this folder to `pytest -m slow`: they take minutes."""
+    if config.getoption("-m"):
+        return
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow; run with -m slow"))
 
 
 @dataclass

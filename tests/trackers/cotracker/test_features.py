@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812
 
+from rvsam_video.errors import UsageError
 from rvsam_video.trackers.cotracker import correlation
 from rvsam_video.trackers.cotracker.correlation import correlate
 from rvsam_video.trackers.cotracker.encoder import FeatureEncoder
@@ -55,6 +56,7 @@ def test_frames_are_encoded_independently_and_not_changed():
     with torch.inference_mode():
         together, alone = encoder(images), encoder(images[1:2])
     assert torch.equal(together[1:2], alone)
+    assert together.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(images, before)
 
 
@@ -77,6 +79,17 @@ def test_joining_is_a_convolution_of_resized_maps(sizes, size, frames, seed):
     expected = F.conv2d(torch.cat(resized, 1), weight, bias, padding=1)
     found = join_resized(maps, weight, bias, size)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_map_that_is_too_small_for_the_pyramid_is_refused():
+    assert [tuple(m.shape[2:]) for m in feature_pyramid(torch.zeros(1, 2, 8, 19))] == [
+        (8, 19),
+        (4, 9),
+        (2, 4),
+        (1, 2),
+    ]
+    with pytest.raises(UsageError, match=r"19x7 cells .* needs 8x8"):
+        feature_pyramid(torch.zeros(1, 2, 7, 19))
 
 
 def _grid_sample(maps: torch.Tensor, xy: torch.Tensor, padding: str) -> torch.Tensor:

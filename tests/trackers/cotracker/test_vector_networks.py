@@ -160,6 +160,7 @@ def test_features_and_correlations_of_the_queries(version):
     _close(found, expected, 1e-5, f"{version} correlations")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_tokens_and_updates_of_a_clip(version):
     golden, network = _golden(version), _network(version)

@@ -30,7 +30,7 @@ def golden_network(name: str):  # noqa: ANN201 - torch loads in workers only
     fill(network, gain=GAINS[variant.version], keep=("time_emb", "pos_emb"))
     state = network.state_dict()
     if variant.version == 3:
-        shift = (0.4, 0.4) if variant.settings.whole_video else (0.15, 0.2)
+        shift = (0.4, 0.4) if variant.any_length else (0.15, 0.2)
         state["updateformer.vis_conf_head.bias"] += torch.tensor(shift)
         return network
     first = variant.version == 1

@@ -25,6 +25,7 @@ from rvsam_video.session import Session
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.trackers import COTRACKER_VARIANTS, PointTracker, create_tracker
 from rvsam_video.trackers import weights_of as tracker_weights
+from rvsam_video.trackers.clips import as_sam_pt
 
 __all__ = ["RunListener", "RunOptions", "RunSummary", "Silent", "run"]
 
@@ -136,7 +137,8 @@ def load_parts(options: RunOptions) -> tuple[PointTracker, Segmenter]:
     segmenter = create_segmenter(
         options.segmenter, options.checkpoint, on_segmenter, options.backend
     )
-    return create_tracker(options.tracker, options.tracker_checkpoint, on_tracker), segmenter
+    tracker = create_tracker(options.tracker, options.tracker_checkpoint, on_tracker)
+    return as_sam_pt(tracker) if options.settings.sam_pt_exact else tracker, segmenter
 
 
 def _unused(session: Session) -> list[str]:

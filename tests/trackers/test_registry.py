@@ -70,7 +70,7 @@ def test_the_name_decides_stride_and_window(name, stride, window, whole):
     variant = COTRACKER_VARIANTS[name]
     network = network_with_weights(variant, zeros(ENTRIES[name]), source="here")
     assert (network.stride, network.window, network.step) == (stride, window, window // 2)
-    assert variant.settings.whole_video is whole
+    assert variant.any_length is whole
     assert not network.training
     assert not any(value.requires_grad for value in network.parameters())
 

@@ -59,7 +59,7 @@ def build_network(variant: CoTrackerVariant) -> Network:
     elif variant.version == 2:
         network = CoTracker2(window=variant.window)
     else:
-        network = CoTracker3(window=variant.window, whole=variant.settings.whole_video)
+        network = CoTracker3(window=variant.window, whole=variant.any_length)
     return network.eval().requires_grad_(False)
 
 

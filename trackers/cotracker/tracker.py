@@ -30,6 +30,7 @@ class CoTracker:
         lookahead: frames after a frame, at worst, before its result is out: all of a window.
         settings: how the network is used.
         device: where the network runs.
+        inference: calls the network.
 
     Raises:
         UsageError: if the whole video is to be one window of a network with fixed windows.
@@ -53,10 +54,20 @@ class CoTracker:
                 "take a whole video as one window: leave out whole_video"
             )
             raise UsageError(msg)
-        self.lookahead = sys.maxsize if self.settings.whole_video else network.window - 1
         self.device = torch.device(device)
-        self._inference = Inference(network, self.device, half=half, compiled=compiled)
+        self.lookahead = sys.maxsize if self.settings.whole_video else network.window - 1
+        self.inference = Inference(network, self.device, half=half, compiled=compiled)
 
     def start(self, frame_size: tuple[int, int]) -> CoTrackerState:
         """Begin a video whose frames are (width, height) pixels."""
-        return CoTrackerState(self._inference, self.settings, frame_size)
+        return CoTrackerState(self.inference, self.settings, frame_size)
+
+    def with_settings(self, settings: CoTrackerSettings) -> CoTracker:
+        """Return a tracker with the same network, used in another way.
+
+        Raises:
+            UsageError: if the whole video is to be one window of a network with fixed windows.
+        """
+        other = CoTracker(self.name, self.inference.network, settings, self.device)
+        other.inference = self.inference
+        return other

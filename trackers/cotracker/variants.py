@@ -24,7 +24,11 @@ class CoTrackerVariant:
         version: 1, 2 or 3.
         window: frames of a window that the weights were trained for.
         stride: pixels of the network's pictures per cell of its features.
-        settings: the choices of the public predictor of this network.
+        settings: the choices of the public predictor of this network. Version 3 offline looks at
+            60 frames at a time and goes on from half of them, so that memory is bounded: its
+            numbers are the public ones for videos up to 60 frames. With `whole_video` they are
+            for all, and memory grows.
+        any_length: a window may have any number of frames (version 3 offline).
     """
 
     name: str
@@ -32,6 +36,7 @@ class CoTrackerVariant:
     window: int
     stride: int = 4
     settings: CoTrackerSettings
+    any_length: bool = False
 
 
 def _version1(name: str, window: int, stride: int) -> CoTrackerVariant:
@@ -50,8 +55,8 @@ def _online(name: str) -> CoTrackerVariant:
 
 
 def _offline(name: str) -> CoTrackerVariant:
-    settings = CoTrackerSettings(visibility_threshold=0.6, support=_SUPPORT, whole_video=True)
-    return CoTrackerVariant(name=name, version=3, window=60, settings=settings)
+    settings = CoTrackerSettings(visibility_threshold=0.6, support=_SUPPORT)
+    return CoTrackerVariant(name=name, version=3, window=60, settings=settings, any_length=True)
 
 
 COTRACKER_VARIANTS: Mapping[str, CoTrackerVariant] = {

@@ -20,7 +20,7 @@ from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
 from rvsam_video.segmenters.sam import SamSegmenter
 from rvsam_video.segmenters.sam_decoder import DecodeResult
 from rvsam_video.segmenters.sam_prompts import DecodeRequest
-from rvsam_video.segmenters.sam_transforms import Geometry
+from rvsam_video.segmenters.sam_transforms import Geometry, to_picture_size
 from rvsam_video.trackers.base import QueryPoints, TrackedPoints
 from rvsam_video.whole_clip import ClipObject
 
@@ -154,6 +154,12 @@ class Call:
     mask_mean: float | None
     iou: float
     low: np.ndarray
+    geometry: Geometry
+
+    def mask(self) -> np.ndarray:
+        """The answer at the size of the picture, (H, W) bool."""
+        low = torch.from_numpy(self.low)[None]
+        return (to_picture_size(low, self.geometry)[0] > 0).numpy()
 
 
 class ClosedFormDecoder:
@@ -191,7 +197,9 @@ class ClosedFormDecoder:
         low = closed.low_res_mask(xy, request.labels, image.brightness, mask, box)
         iou = closed.quality(request.labels, mask is not None, box is not None)
         mean = None if mask is None else float(mask.mean())
-        self.calls.append(Call(image.number, xy, request.labels, box, mean, iou, low))
+        self.calls.append(
+            Call(image.number, xy, request.labels, box, mean, iou, low, image.geometry)
+        )
         return self.calls[-1]
 
 
@@ -222,17 +230,22 @@ def segmenter() -> ClosedFormSegmenter:
     return ClosedFormSegmenter()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def make_segmenter() -> type[ClosedFormSegmenter]:
+    return ClosedFormSegmenter
+
+
+@pytest.fixture(scope="session")
 def make_case() -> Callable[[str], Case]:
     return Case
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted() -> type[ScriptedTracker]:
     return ScriptedTracker
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def closed_form() -> ModuleType:
     """The recipes that the golden clips were made with."""
     return data_module("closed_form_sam")

@@ -60,9 +60,17 @@ def run(make_case, segmenter, scripted, closed_form):
     return build
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_masks_scores_and_points_are_the_public_ones(run, name):
-    done = run(name)
+@pytest.fixture(scope="module", params=CASES)
+def done(request, make_case, make_segmenter, scripted, closed_form):
+    """Each case, asked object by object like the public code."""
+    case = make_case(f"closed_form/{request.param}")
+    segmenter = make_segmenter()
+    segmenter.one_by_one = True
+    tracker = scripted(case["in_trajectories"], case["in_visibilities"])
+    return Run(case, segmenter, tracker, closed_form.flat_clip)
+
+
+def test_masks_scores_and_points_are_the_public_ones(done):
     case = done.case
     count, objects, _, _, _, height, width = case["settings"].tolist()
     masks = case.masks((objects, count, height, width))
@@ -81,9 +89,7 @@ def test_masks_scores_and_points_are_the_public_ones(run, name):
     np.testing.assert_allclose(list(means.means().values()), case["scores"], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_logits_are_the_public_ones(run, name):
-    done = run(name)
+def test_logits_are_the_public_ones(done):
     case = done.case
     stride = int(case["stride"])
     logits = list(done.logits())
@@ -96,10 +102,8 @@ def test_logits_are_the_public_ones(run, name):
     assert np.array_equal(rejected.reshape(case["rejected"].shape), case["rejected"])
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_call_of_the_decoder_is_the_public_one(run, segmenter, name):
-    segmenter.one_by_one = True
-    check_calls(run(name), segmenter.decoder.calls)
+def test_every_call_of_the_decoder_is_the_public_one(done):
+    check_calls(done, done.segmenter.decoder.calls)
 
 
 @pytest.mark.parametrize("name", SCALED)
@@ -131,9 +135,17 @@ def check_calls(done, calls):
     low = [(call.low.mean(), call.low.std()) for call in calls]
     expected = np.stack([golden["call/low_mean"], golden["call/low_std"]], 1)
     np.testing.assert_allclose(low, expected, rtol=0, atol=LOGITS)
+    masks = [call.mask() for call in calls]
+    assert [int(mask.sum()) for mask in masks] == golden["call/pixels"].tolist()
+    assert [box_of(mask) for mask in masks] == golden["call/out_box"].tolist()
 
 
-@pytest.mark.parametrize("name", ["default", "strict_refine2"])
+def box_of(mask):
+    y, x = np.nonzero(mask)
+    return [x.min(), y.min(), x.max(), y.max()] if len(x) > 1 else [-1] * 4
+
+
+@pytest.mark.parametrize("name", ["refine0", "strict_refine2"])
 def test_objects_share_a_pass_and_get_the_numbers_they_get_alone(run, segmenter, name):
     together = run(name).results
     batches = list(segmenter.decoder.batches)
@@ -156,7 +168,7 @@ def test_by_default_rejected_masks_leave_no_holes_at_the_edge(run):
 
 
 def test_by_default_negatives_alone_are_no_prompt_and_scores_stay_finite(run):
-    exact, repaired = run("default"), run("default", sam_pt_exact=False)
+    exact, repaired = run("refine0"), run("refine0", sam_pt_exact=False)
     hidden = repaired.results[2].objects
     lost = [number for number, item in enumerate(hidden) if not item.prompted]
     assert lost
@@ -171,9 +183,9 @@ def test_by_default_negatives_alone_are_no_prompt_and_scores_stay_finite(run):
 
 
 def test_refining_until_nothing_changes_gives_what_all_passes_give(run, segmenter):
-    full = run("single_object", refinements=60)
+    full = run("single_object", refinements=20)
     passes = len(segmenter.decoder.calls)
-    early = run("single_object", refinements=60, refine_until=1.0)
+    early = run("single_object", refinements=20, refine_until=1.0)
     assert len(segmenter.decoder.calls) - passes < passes
     for a, b in zip(full.results, early.results, strict=True):
         assert np.array_equal(a.objects[0].mask, b.objects[0].mask)

@@ -54,11 +54,17 @@ def run(make_case, segmenter, scripted, closed_form):
     return build
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_index_maps_and_calls_are_the_public_ones(run, segmenter, name):
+@pytest.fixture(scope="module", params=CASES)
+def done(request, make_case, make_segmenter, scripted, closed_form):
+    """Each case, asked object by object like the public code."""
+    segmenter = make_segmenter()
     segmenter.one_by_one = True
-    done = run(name)
-    case, calls = done.case, segmenter.decoder.calls
+    case = make_case(f"evaluate/{request.param}")
+    return Run(case, segmenter, scripted, closed_form.ramp_clip)
+
+
+def test_index_maps_and_calls_are_the_public_ones(done):
+    case, calls = done.case, done.segmenter.decoder.calls
     assert np.array_equal(done.index_maps(), case["index_masks"])
     assert [call.frame for call in calls] == case["call/frame"].tolist()
     assert [len(call.labels) for call in calls] == case["call/points"].tolist()
@@ -74,9 +80,7 @@ def test_index_maps_and_calls_are_the_public_ones(run, segmenter, name):
     assert set(done.tracker.sizes) == {(shape[4], shape[3])}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_logits_are_the_public_ones(run, name):
-    done = run(name)
+def test_logits_are_the_public_ones(done):
     _, height, width, _, _ = done.case["settings"].tolist()
     merger = ClipMerger(done.settings, (1024, 576), (width, height))
     nan = np.zeros_like(done.case["nan_pixels"])

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,26 +28,31 @@ from numpy.typing import NDArray
 from PIL import Image
 
 HEIGHT, WIDTH, OBJECTS = 480, 854, 3
+DIFFERENT = 40
+"""Frames that are drawn; longer sequences repeat them."""
 PALETTE = bytes(number for index in range(256) for number in (index, index, index))
 
 
-def blob(y: float, x: float, radius: float, phase: float) -> NDArray[np.bool_]:
-    """Draw a region with a wavy outline, (H, W) bool; its centre and radius in pixels."""
-    down, right = np.ogrid[:HEIGHT, :WIDTH]
-    angle = np.arctan2(down - y, right - x)
+def blob(y: float, x: float, radius: float, phase: float) -> NDArray[np.int32]:
+    """Return the wavy outline of a region as (N, 2) x, y; its centre and radius in pixels."""
+    angle = np.linspace(0, 2 * np.pi, 180, endpoint=False)
     wave = 1 + 0.18 * np.sin(3 * angle + phase) + 0.08 * np.sin(7 * angle - 2 * phase)
-    return np.hypot(down - y, right - x) < radius * wave
+    across, down = x + radius * wave * np.cos(angle), y + radius * wave * np.sin(angle)
+    return np.round(np.stack((across, down), axis=-1)).astype(np.int32)
 
 
 def index_map(sequence: int, frame: int, *, predicted: bool) -> NDArray[np.uint8]:
     """Draw one frame, (H, W) uint8; a prediction is off by some pixels, more towards the end."""
+    import cv2  # here: scoring does not load it, and its memory is measured
+
     labels = np.zeros((HEIGHT, WIDTH), np.uint8)
     for number in range(1, OBJECTS + 1):
         turn = 0.05 * frame + number + sequence
         y = HEIGHT * (0.5 + 0.18 * np.sin(turn * 1.3 + number))
         x = WIDTH * (0.18 + 0.32 * (number - 1)) + 40 * np.cos(turn)
         off = (2 + number + 0.1 * frame) * predicted
-        labels[blob(y + off, x - off, 100 + off * (number - 2), turn + 0.05 * off)] = number
+        outline = blob(y + off, x - off, 100 + off * (number - 2), turn + 0.05 * off)
+        cv2.fillPoly(labels, [outline], number)
     return labels
 
 
@@ -60,9 +66,13 @@ def write_set(root: Path, sequences: int, frames: int) -> None:
         for folder, predicted in zip(folders, (False, True), strict=True):
             folder.mkdir(parents=True)
             for frame in range(frames):
+                path = folder / f"{frame:05d}.png"
+                if frame >= DIFFERENT:
+                    shutil.copy(folder / f"{frame % DIFFERENT:05d}.png", path)
+                    continue
                 picture = Image.fromarray(index_map(number, frame, predicted=predicted))
                 picture.putpalette(PALETTE)
-                picture.save(folder / f"{frame:05d}.png")
+                picture.save(path)
 
 
 def by_definition(root: Path) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from PIL import Image
 from rvsam_video.cli.main import main
 from rvsam_video.demos.synthetic import SyntheticClip
 
-FRAMES = 8
+FRAMES = 6
 TABLES = ("global_results-val.csv", "per-sequence_results-val.csv", "scores.json", "report.png")
 
 
@@ -27,7 +27,7 @@ def davis(tmp_path_factory):
     lists = root / "ImageSets" / "2017"
     lists.mkdir(parents=True)
     (lists / "val.txt").write_text("\n".join(names) + "\n")
-    clip = SyntheticClip(frames=FRAMES, size=(320, 180))
+    clip = SyntheticClip(frames=FRAMES, size=(240, 136))
     for name in names:
         pictures = root / "JPEGImages" / "480p" / name
         truth = root / "Annotations" / "480p" / name
@@ -153,7 +153,7 @@ def test_frames_without_annotations_are_told_before_anything_runs(davis, tmp_pat
             (root / kind / "480p" / "first" / path.name).symlink_to(path)
     (root / "JPEGImages" / "480p" / "first" / "00002.jpg").unlink()
     assert main(evaluate(root, tmp_path / "run", "--sequences", "first")) == 1
-    assert "first has 8 annotations and 7 frames" in capsys.readouterr().err
+    assert "first has 6 annotations and 5 frames" in capsys.readouterr().err
 
 
 def test_runs_are_compared_with_each_other_and_the_paper(davis_official, evaluated, capsys):

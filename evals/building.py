@@ -4,17 +4,50 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rvsam_video.clip_frames import longest_side
 from rvsam_video.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER, VideoSegmenter
 from rvsam_video.errors import UsageError
+from rvsam_video.frame import Frame
+from rvsam_video.io import open_source
+from rvsam_video.presets import PRESETS, Preset
+from rvsam_video.prompts import Prompt
+from rvsam_video.results import FrameResult
 from rvsam_video.segmenters import create_segmenter, segmenter_names
+from rvsam_video.segmenters import weights_of as segmenter_weights
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.trackers import tracker_names
+from rvsam_video.trackers import create_tracker, tracker_names
+from rvsam_video.trackers import weights_of as tracker_weights
+from rvsam_video.trackers.clips import create_clip_tracker
+from rvsam_video.whole_clip import ClipObject, ClipSegmenter
 
-PRESETS = {"default": SegmentationSettings()}
-"""Settings of the engine by name."""
+DEFAULT_PRESET = "default"
+
+_DEFAULT = Preset(
+    name=DEFAULT_PRESET,
+    about="the default without weights",
+    tracker=DEFAULT_TRACKER,
+    segmenter=DEFAULT_SEGMENTER,
+    settings=SegmentationSettings(),
+)
+
+Objects = Mapping[int, NDArray[np.bool_]]
+"""Number of an object to its (H, W) mask in the first frame."""
+
+
+class Follower(Protocol):
+    """Follows objects through the pictures of a folder."""
+
+    def follow(self, pictures: Path, objects: Objects) -> Iterator[FrameResult]:
+        """Yield one result a frame, with masks of the size of those given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,50 +55,110 @@ class Method:
     """What is evaluated.
 
     Attributes:
-        preset: one of `PRESETS`.
-        tracker: registry name.
-        segmenter: registry name.
+        preset: "default", or one of `rvsam_video.presets.PRESETS`.
+        tracker: registry name; None takes that of the preset.
+        segmenter: registry name; None takes that of the preset.
+        tracker_checkpoint: a file of weights for the tracker, instead of the published ones.
         checkpoint: a file of weights for the segmenter, instead of the published ones.
-        device: "auto", or a PyTorch device; for learned segmenters.
+        device: "auto", or a PyTorch device; for networks.
         backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
         seed: of the random generators.
     """
 
-    preset: str = "default"
-    tracker: str = DEFAULT_TRACKER
-    segmenter: str = DEFAULT_SEGMENTER
+    preset: str = DEFAULT_PRESET
+    tracker: str | None = None
+    segmenter: str | None = None
+    tracker_checkpoint: Path | None = None
     checkpoint: Path | None = None
     device: str = "auto"
     backend: str = "torch"
     seed: int = 0
 
+    def parts(self) -> Preset:
+        """Return what is run, with the seed in its settings.
 
-def settings_of(method: Method) -> SegmentationSettings:
-    """Return the constants of the engine.
+        Raises:
+            UsageError: if there is no such preset, tracker or segmenter.
+        """
+        presets = {DEFAULT_PRESET: _DEFAULT, **PRESETS}
+        _check("preset", self.preset, list(presets))
+        preset = presets[self.preset]
+        tracker, segmenter = self.tracker or preset.tracker, self.segmenter or preset.segmenter
+        _check("tracker", tracker, tracker_names())
+        _check("segmenter", segmenter, segmenter_names())
+        settings = replace(preset.settings, seed=self.seed)
+        return replace(preset, tracker=tracker, segmenter=segmenter, settings=settings)
 
-    Raises:
-        UsageError: if there is no such preset, tracker or segmenter.
-    """
-    for what, name, names in (
-        ("preset", method.preset, list(PRESETS)),
-        ("tracker", method.tracker, tracker_names()),
-        ("segmenter", method.segmenter, segmenter_names()),
-    ):
-        if name not in names:
-            msg = f"there is no {what} named {name!r}; choose one of: {', '.join(names)}"
-            raise UsageError(msg)
-    return replace(PRESETS[method.preset], seed=method.seed)
+    def weights(self) -> dict[str, dict[str, str]]:
+        """Return file, hash and licence of the weights of both parts.
+
+        Raises:
+            WeightsError: if a file is not there.
+        """
+        parts = self.parts()
+        return {
+            "weights": segmenter_weights(parts.segmenter, self.checkpoint),
+            "tracker_weights": tracker_weights(parts.tracker, self.tracker_checkpoint),
+        }
 
 
-def build(method: Method) -> VideoSegmenter:
+def _check(what: str, name: str, names: list[str]) -> None:
+    if name not in names:
+        msg = f"there is no {what} named {name!r}; choose one of: {', '.join(names)}"
+        raise UsageError(msg)
+
+
+def build(method: Method) -> Follower:
     """Make what is evaluated.
+
+    Presets that say on which size of pictures they work take whole clips, as SAM-PT does; all
+    others stream.
 
     Raises:
         UsageError: if a name is unknown.
         WeightsError: if weights cannot be had.
     """
-    network = create_segmenter(method.segmenter, method.checkpoint, method.device, method.backend)
-    return VideoSegmenter(method.tracker, network, settings_of(method))
+    parts = method.parts()
+    network = create_segmenter(parts.segmenter, method.checkpoint, method.device, method.backend)
+    if parts.longest_side is None:
+        tracker = create_tracker(parts.tracker, method.tracker_checkpoint)
+        return Streaming(VideoSegmenter(tracker, network, parts.settings))
+    clip_tracker = create_clip_tracker(parts.tracker, method.tracker_checkpoint)
+    rule = longest_side(parts.longest_side)
+    return WholeClips(ClipSegmenter(clip_tracker, network, parts.settings, rule=rule))
+
+
+class Streaming:
+    """Follows objects frame by frame, as a run does."""
+
+    def __init__(self, segmenter: VideoSegmenter) -> None:
+        self._segmenter = segmenter
+
+    def follow(self, pictures: Path, objects: Objects) -> Iterator[FrameResult]:
+        """Yield one result a frame."""
+        prompts = [Prompt.create(number, mask=mask) for number, mask in objects.items()]
+        return self._segmenter.track(pictures, prompts)
+
+
+class WholeClips:
+    """Follows objects through a clip that is read several times."""
+
+    def __init__(self, segmenter: ClipSegmenter) -> None:
+        self._segmenter = segmenter
+
+    def follow(self, pictures: Path, objects: Objects) -> Iterator[FrameResult]:
+        """Yield one result a frame."""
+        asked = [
+            ClipObject(object_id=number, frame=0, mask=mask) for number, mask in objects.items()
+        ]
+        height, width = asked[0].mask.shape if asked and asked[0].mask is not None else (0, 0)
+        return self._segmenter.segment(partial(read_pictures, pictures), asked, (width, height))
+
+
+def read_pictures(folder: Path) -> Iterator[Frame]:
+    """Read the pictures of a folder, from the first on each time it is called."""
+    with open_source(folder) as source:
+        yield from source
 
 
 def share_processors(workers: int) -> None:

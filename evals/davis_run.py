@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rvsam_video.engine import VideoSegmenter
 from rvsam_video.errors import RvsamError, SourceError
-from rvsam_video.evals.building import Method, build, settings_of, share_processors
+from rvsam_video.evals.building import Follower, Method, build, share_processors
 from rvsam_video.evals.davis import DavisScores, gather
 from rvsam_video.evals.davis_files import save_tables
 from rvsam_video.evals.davis_layout import DavisSequence, DavisSet, Year
@@ -27,8 +26,6 @@ from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sinks import SinkContext
 from rvsam_video.io.writing import writing
-from rvsam_video.prompts import Prompt
-from rvsam_video.segmenters import weights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +149,17 @@ class _Ledger:
 
 def _command(chosen: DavisSet, method: Method) -> dict[str, Json]:
     """Return all that decides the masks; an evaluation goes on only if this is the same."""
-    settings = settings_of(method)
-    weights = weights_of(method.segmenter, method.checkpoint)
+    parts = method.parts()
+    weights = method.weights()
     return {
         "evaluation": f"DAVIS {chosen.year}",
         "data": str(chosen.root.resolve()),
         "preset": method.preset,
-        "settings": settings.to_dict(),
-        "tracker": method.tracker,
-        "segmenter": method.segmenter,
-        "weights": weights.get("sha256"),
+        "settings": parts.settings.to_dict(),
+        "longest_side": parts.longest_side,
+        "tracker": parts.tracker,
+        "segmenter": parts.segmenter,
+        **{name: facts.get("sha256") for name, facts in weights.items()},
         "device": method.device,
         "backend": method.backend,
     }
@@ -198,37 +196,32 @@ def _track_and_score(
             tick()
     else:
         began = time.perf_counter()
-        _track(_segmenter(method, workers), sequence, out, year, tick)
+        _track(_follower(method, workers), sequence, out, year, tick)
         seconds = time.perf_counter() - began
     scores = score_sequence(sequence, masks.parent, year=year)
     return TrackedSequence(scores, len(sequence.truth), seconds)
 
 
 @cache
-def _segmenter(method: Method, workers: int) -> VideoSegmenter:
+def _follower(method: Method, workers: int) -> Follower:
     """Build once per process what all its sequences use."""
-    segmenter = build(method)
+    follower = build(method)
     if workers > 1:
         share_processors(workers)
-    return segmenter
+    return follower
 
 
-def _track(
-    segmenter: VideoSegmenter, sequence: DavisSequence, out: Path, year: Year, tick: Tick
-) -> None:
+def _track(follower: Follower, sequence: DavisSequence, out: Path, year: Year, tick: Tick) -> None:
     """Write the masks of a sequence aside, and move them to their place when all are there."""
     aside = out / PARTS_FOLDER / sequence.name
-    objects = first_objects(sequence, year)
-    prompts = [
-        Prompt.create(int(number), mask=objects == number)
-        for number in np.unique(objects[objects != 0])
-    ]
+    numbers = first_objects(sequence, year)
+    objects = {int(key): numbers == key for key in np.unique(numbers[numbers != 0])}
     with closing(
         MaskSink(aside, SinkContext(sequence.name, sequence.frame_ids.__getitem__))
     ) as sink:
         sink.start(None)
         frames = 0
-        for result in segmenter.track(sequence.pictures, prompts):
+        for result in follower.follow(sequence.pictures, objects):
             sink.write(result)
             frames += 1
             tick()

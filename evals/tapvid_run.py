@@ -57,6 +57,8 @@ def run_tapvid(
     tracker: PointTracker,
     options: TapvidOptions,
     progress: Callable[[str, bool], None] | None = None,
+    *,
+    weights: str | None = None,
 ) -> None:
     """Follow the points of each clip and save their tracks.
 
@@ -67,6 +69,7 @@ def run_tapvid(
         tracker: follows the points.
         options: what to run.
         progress: called after each clip with its name, and whether its tracks were there already.
+        weights: sha256 of the tracker's weights, if it has any.
 
     Raises:
         SourceError: if a clip cannot be used.
@@ -78,7 +81,7 @@ def run_tapvid(
     lock = FolderLock(options.out / LOCK_FILE)
     lock.acquire()
     try:
-        _claim(options, tracker)
+        _claim(options, tracker, weights)
         for clip in chosen_clips(options.root, options.names):
             there = _follow(tracker, clip, options)
             if progress is not None:
@@ -87,12 +90,13 @@ def run_tapvid(
         lock.release()
 
 
-def _claim(options: TapvidOptions, tracker: PointTracker) -> None:
+def _claim(options: TapvidOptions, tracker: PointTracker, weights: str | None) -> None:
     """Note what the folder is for, or refuse if it is for something else."""
     path = options.out / SETTINGS_FILE
     settings = as_json(
         {
             "tracker": tracker.name,
+            "weights": weights,
             "query_mode": options.mode,
             "scale": options.scale,
             "set": fingerprint(options.root),

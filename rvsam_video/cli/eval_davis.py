@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -15,8 +15,9 @@ from rvsam_video.cli.davis_options import (
     show_scores,
 )
 from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.method_options import MethodArguments, method_options, prepare_method
 from rvsam_video.cli.progress import Reporter, reporter_for
-from rvsam_video.cli.running import prepare_networks, stop_on_interrupt
+from rvsam_video.cli.running import stop_on_interrupt
 
 if TYPE_CHECKING:
     from rvsam_video.evals.building import Method
@@ -30,25 +31,7 @@ if TYPE_CHECKING:
     required=True,
     help="Folder for masks, tables and the picture; the same command goes on where it was stopped.",
 )
-@click.option("--preset", default="default", show_default=True, help="Settings of the engine.")
-@click.option("--tracker", default="lucas-kanade", show_default=True)
-@click.option("--segmenter", default="grabcut", show_default=True)
-@click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A file of weights for the segmenter, instead of the published ones.",
-)
-@click.option(
-    "--device", default="auto", show_default=True, help="For a learned segmenter: cpu, cuda, mps."
-)
-@click.option(
-    "--backend",
-    type=click.Choice(["torch", "onnxruntime", "openvino"]),
-    default="torch",
-    show_default=True,
-    help="What runs the image encoder of a learned segmenter.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@method_options
 @click.option("--overwrite", is_flag=True, help="Start again where another evaluation has been.")
 @davis_options
 def command(  # noqa: PLR0913 (one parameter per option)
@@ -60,16 +43,10 @@ def command(  # noqa: PLR0913 (one parameter per option)
     resolution: str,
     workers: int,
     out: Path,
-    preset: str,
-    tracker: str,
-    segmenter: str,
-    checkpoint: Path | None,
-    device: str,
-    backend: str,
-    seed: int,
     overwrite: bool,
     as_json: bool,
     debug: bool,  # noqa: ARG001
+    **given: Unpack[MethodArguments],
 ) -> int:
     r"""Track every sequence from the masks of its first frame, and score the result.
 
@@ -88,16 +65,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
         names=sequence_names(sequences),
         resolution=resolution,
     )
-    prepare_networks({tracker: None, segmenter: checkpoint}, shown=not as_json)
-    method = Method(
-        preset=preset,
-        tracker=tracker,
-        segmenter=segmenter,
-        checkpoint=checkpoint,
-        device=device,
-        backend=backend,
-        seed=seed,
-    )
+    method = Method(**given)
+    prepare_method(method, shown=not as_json)
     reporter = reporter_for(as_json=as_json)
     with reporter, stop_on_interrupt(reporter) as asked:
         reporter.say(_opening_line(method))
@@ -119,7 +88,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
 
 def _opening_line(method: Method) -> str:
-    return f"tracker {method.tracker}, segmenter {method.segmenter}, preset {method.preset}"
+    parts = method.parts()
+    return f"tracker {parts.tracker}, segmenter {parts.segmenter}, preset {parts.name}"
 
 
 def _speed_line(frames: int, seconds: float) -> str:

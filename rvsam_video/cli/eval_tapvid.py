@@ -21,15 +21,23 @@ if TYPE_CHECKING:
 @tapvid_options
 @click.option("--tracker", default="lucas-kanade", show_default=True, help="What follows points.")
 @click.option(
+    "--tracker-checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of weights for the tracker, instead of the published ones.",
+)
+@click.option("--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps.")
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
     help="Folder for the tracks and scores.json; the same command goes on where it was stopped.",
 )
-def command(
+def command(  # noqa: PLR0913 (one parameter per option)
     *,
     root: Path,
     tracker: str,
+    tracker_checkpoint: Path | None,
+    device: str,
     out: Path,
     query_mode: QueryMode,
     scale: Scale,
@@ -38,11 +46,12 @@ def command(
     debug: bool,  # noqa: ARG001
 ) -> int:
     """Run a point tracker on TAP-Vid at 256x256 and score it: AJ, delta_avg and OA."""
+    from rvsam_video.cli.running import prepare_networks
     from rvsam_video.evals.tapvid import score_tapvid
     from rvsam_video.evals.tapvid_run import TapvidOptions, run_tapvid
     from rvsam_video.evals.track_report import point_values
     from rvsam_video.io.writing import replacing
-    from rvsam_video.trackers import create_tracker
+    from rvsam_video.trackers import create_tracker, weights_of
 
     names = clip_names(sequences)
     options = TapvidOptions(root=root, out=out, mode=query_mode, scale=scale, names=names)
@@ -53,8 +62,13 @@ def command(
         def progress(name: str, there: bool) -> None:
             reporter.say(f"{name}: {'was there already' if there else 'done'}")
 
+        prepare_networks({tracker: tracker_checkpoint}, shown=not as_json)
+        follow = create_tracker(tracker, tracker_checkpoint, device)
+        weights = weights_of(tracker, tracker_checkpoint)
+        if "notice" in weights:
+            reporter.say(weights["notice"])
         try:
-            run_tapvid(create_tracker(tracker), options, progress)
+            run_tapvid(follow, options, progress, weights=weights.get("sha256"))
         except KeyboardInterrupt:
             reporter.say(f"stopped; the same command goes on from here ({out})")
             return INTERRUPTED

@@ -12,6 +12,7 @@ import click
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
+    from rvsam_video.cli.running import prepare_networks
     from rvsam_video.clip_frames import Source
     from rvsam_video.frame import Frame
     from rvsam_video.instances import Instance
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     help="Where the results go, in the format of YouTube-VIS.",
 )
 @click.option("--tracker", default="lucas-kanade", show_default=True)
+@click.option(
+    "--tracker-checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of weights for the tracker, instead of the published ones.",
+)
 @click.option("--segmenter", default="repvit-sam", show_default=True)
 @click.option(
     "--checkpoint",
@@ -54,6 +60,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     source: str,
     out: Path,
     tracker: str,
+    tracker_checkpoint: Path | None,
     segmenter: str,
     checkpoint: Path | None,
     device: str,
@@ -73,13 +80,11 @@ def command(  # noqa: PLR0913 (one parameter per option)
     """
     from rvsam_video.instances import InstanceOptions, InstanceSegmenter, automatic_proposals
     from rvsam_video.segmenters import create_segmenter
-    from rvsam_video.segmenters.allocator import keep_freed_memory
-    from rvsam_video.trackers import create_tracker
-    from rvsam_video.trackers.forward import ForwardClip
+    from rvsam_video.trackers.clips import create_clip_tracker
 
     read = _reading(source, max_frames)
-    follow = ForwardClip(create_tracker(tracker))
-    keep_freed_memory()
+    prepare_networks({tracker: tracker_checkpoint, segmenter: checkpoint}, shown=not as_json)
+    follow = create_clip_tracker(tracker, tracker_checkpoint)
     network = create_segmenter(segmenter, checkpoint, device)
     options = InstanceOptions(most=most, propose_every=propose_every)
     engine = InstanceSegmenter(follow, network, automatic_proposals(network), options=options)

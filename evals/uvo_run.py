@@ -1,0 +1,190 @@
+"""Find and follow everything in the videos of UVO, and score the tracks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from rvsam_video.errors import SourceError, UsageError
+from rvsam_video.evals.building import Method
+from rvsam_video.evals.track_results import TrackResults
+from rvsam_video.evals.track_truth import TruthVideo, load_track_truth
+from rvsam_video.frame import Frame
+from rvsam_video.instances import (
+    InstanceOptions,
+    InstanceSegmenter,
+    automatic_proposals,
+    instance_settings,
+)
+from rvsam_video.io import open_source
+from rvsam_video.io.layout import PARTS_FOLDER
+from rvsam_video.io.run_folder import RunFolder
+from rvsam_video.io.run_identity import Json
+from rvsam_video.io.writing import replacing, writing
+from rvsam_video.segmenters import create_segmenter
+from rvsam_video.trackers.clips import create_clip_tracker
+
+State = Literal["done", "was there already"]
+Progress = Callable[[TruthVideo, State], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UvoOptions:
+    """What to run.
+
+    Attributes:
+        annotations: file in the form of YouTube-VIS.
+        frames: folder that its file names are relative to.
+        out: folder for `results.json`.
+        method: the parts that find and follow.
+        options: how instances are found.
+        videos: ids of the videos to take; None for all.
+        overwrite: begin anew where another evaluation has been.
+    """
+
+    annotations: Path
+    frames: Path
+    out: Path
+    method: Method
+    options: InstanceOptions
+    videos: Collection[int] | None = None
+    overwrite: bool = False
+
+
+def uvo_frames(annotations: Path, *, version: str = "1.0") -> Path:
+    """Return where the frames of UVO dense stand beside their annotations.
+
+    Args:
+        annotations: `VideoDenseSet/UVO_video_val_dense.json` in the folder of the download.
+        version: 1.0 or 0.5.
+
+    Raises:
+        SourceError: if they are not there.
+    """
+    base = annotations.parent.parent
+    places = [base / "uvo_videos_dense_frames", base / f"uvo_v{version}_dense_frames"]
+    for place in places:
+        if place.is_dir():
+            return place
+    msg = (
+        f"there are no frames in {places[0]}; split the videos of UVO with its own tool, or name "
+        "their folder with --frames"
+    )
+    raise SourceError(msg)
+
+
+def run_uvo(options: UvoOptions, progress: Progress | None = None) -> Path:
+    """Find and follow everything in each video, and write all tracks into `results.json`.
+
+    A video whose tracks are there already is not done again: the same command goes on where it
+    was killed.
+
+    Args:
+        options: what to run.
+        progress: called after each video.
+
+    Returns:
+        the file of results.
+
+    Raises:
+        UsageError: if there is no video of one of the ids, or a part cannot find objects.
+        SourceError: if annotations or frames are missing or damaged.
+        OutputError: if the folder belongs to another command, or cannot be written.
+    """
+    videos = _chosen(options)
+    with RunFolder.open(options.out, _command(options), overwrite=options.overwrite) as folder:
+        if options.overwrite:
+            _remove_parts(options.out)
+        results = TrackResults(options.out)
+        engine = _engine(options) if any(not results.has(video.id) for video in videos) else None
+        for video in videos:
+            there = results.has(video.id)
+            if not there and engine is not None:
+                _follow(engine, video, options.frames, results)
+            if progress is not None:
+                progress(video, "was there already" if there else "done")
+        path = results.assemble([video.id for video in videos])
+        folder.update(counts={"videos": len(videos)})
+        return path
+
+
+def _chosen(options: UvoOptions) -> list[TruthVideo]:
+    videos = load_track_truth(options.annotations).videos.values()
+    if options.videos is None:
+        return list(videos)
+    known = {video.id: video for video in videos}
+    unknown = [key for key in options.videos if key not in known]
+    if unknown:
+        msg = f"there is no video {unknown[0]} in {options.annotations}; it has {len(known)}"
+        raise UsageError(msg)
+    return [known[key] for key in options.videos]
+
+
+def _command(options: UvoOptions) -> dict[str, Json]:
+    parts, settings = options.method.parts(), options.options
+    return {
+        "evaluation": "UVO",
+        "annotations": str(options.annotations.resolve()),
+        "frames": str(options.frames.resolve()),
+        "tracker": parts.tracker,
+        "segmenter": parts.segmenter,
+        "settings": instance_settings(parts.settings).to_dict(),
+        "most": settings.most,
+        "propose_every": settings.propose_every,
+        **{name: facts.get("sha256") for name, facts in options.method.weights().items()},
+    }
+
+
+def _engine(options: UvoOptions) -> InstanceSegmenter:
+    method, parts = options.method, options.method.parts()
+    network = create_segmenter(parts.segmenter, method.checkpoint, method.device, method.backend)
+    return InstanceSegmenter(
+        create_clip_tracker(parts.tracker, method.tracker_checkpoint),
+        network,
+        automatic_proposals(network),
+        instance_settings(parts.settings),
+        options.options,
+    )
+
+
+def _follow(
+    engine: InstanceSegmenter, video: TruthVideo, frames: Path, results: TrackResults
+) -> None:
+    """Write the tracks of one video; they count only if all of them are there."""
+    source = partial(_read, [frames / name for name in video.file_names], video)
+    with results.video(video.id) as tracks:
+        for found in engine.segment(source, (video.width, video.height)):
+            size = [video.height, video.width]
+            codes = [{"size": size, "counts": code} for code in found.counts]
+            tracks.add(codes, found.score)
+
+
+def _read(paths: list[Path], video: TruthVideo) -> Iterator[Frame]:
+    if not paths:
+        msg = f"the annotations name no pictures for video {video.id}; it cannot be tracked"
+        raise SourceError(msg)
+    for index, path in enumerate(paths):
+        with open_source(path) as picture:
+            for frame in picture:
+                yield Frame(index, float(index), frame.image)
+
+
+def _remove_parts(out: Path) -> None:
+    """Remove the tracks of an earlier evaluation."""
+    with writing(out):
+        for path in (out / PARTS_FOLDER).glob("video-*.json"):
+            path.unlink()
+
+
+def save_scores(path: Path, values: dict[str, object]) -> None:
+    """Write scores as JSON.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

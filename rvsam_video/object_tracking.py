@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -23,74 +23,11 @@ from rvsam_video.query_points import (
 )
 from rvsam_video.restarting import RestartClock
 from rvsam_video.results import FrameResult, ObjectResult, PointTable
-from rvsam_video.segmenters.base import Embedding, MaskPrediction, Memory, ObjectPrompt, Segmenter
+from rvsam_video.segmenters.base import Embedding, MaskPrediction, ObjectPrompt, Segmenter
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.snapshot import nested, prefixed
+from rvsam_video.tracked_object import TrackedObject
 from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints, TrackerState
-
-
-@dataclass(slots=True)
-class TrackedObject:
-    """What a session knows of one object.
-
-    Attributes:
-        memory: what the segmenter remembers of it.
-        start: frame of its first prompt.
-        group: which objects its points are tracked together with.
-        clock: says when its points are chosen anew.
-        answers: predictions made when a prompt was given, by frame; they are the result of
-            that frame.
-    """
-
-    start: int
-    group: int = 0
-    memory: Memory | None = None
-    clock: RestartClock = field(default_factory=lambda: RestartClock(0))
-    answers: dict[int, MaskPrediction] = field(default_factory=dict)
-
-    def to_arrays(self) -> Arrays:
-        """Return it as plain arrays."""
-        arrays: dict[str, NDArray[np.generic]] = {
-            "start": np.array(self.start),
-            "group": np.array(self.group),
-            "clock": np.array([self.clock.since, self.clock.area]),
-            "answers": np.array(list(self.answers), np.int64),
-            **_memory_to_arrays(self.memory),
-        }
-        for frame, answer in self.answers.items():
-            fields = {
-                "logits": answer.logits,
-                "score": np.array(answer.score),
-                "prompted": np.array(answer.prompted),
-            }
-            arrays |= prefixed(f"answer/{frame}", fields)
-            arrays |= prefixed(f"answer/{frame}", _memory_to_arrays(answer.memory))
-        return arrays
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> TrackedObject:
-        """Undo `to_arrays`."""
-        memory = _memory_from_arrays(arrays)
-        since, area = arrays["clock"].tolist()
-        clock = RestartClock(int(since), area)
-        item = cls(int(arrays["start"]), int(arrays["group"]), memory, clock)
-        for frame in arrays["answers"]:
-            part = nested(f"answer/{frame}", arrays)
-            item.answers[int(frame)] = MaskPrediction(
-                np.asarray(part["logits"], np.float32),
-                float(part["score"]),
-                _memory_from_arrays(part),
-                bool(part["prompted"]),
-            )
-        return item
-
-
-def _memory_to_arrays(memory: Memory | None) -> Arrays:
-    return {} if memory is None else {"remembers": np.array(1), **prefixed("memory", memory)}
-
-
-def _memory_from_arrays(arrays: Arrays) -> Memory | None:
-    return nested("memory", arrays) if "remembers" in arrays else None
 
 
 class ObjectTracking:
@@ -223,9 +160,41 @@ class ObjectTracking:
             frame.index,
         )
         asked = [prompt for prompt in prompts if prompt.object_id not in answers]
-        predicted = self._segmenter.predict(self._embed(frame), asked) if asked else []
-        found = {prompt.object_id: item for prompt, item in zip(asked, predicted, strict=True)}
+        found = self._segment(frame, [self._before_correction(item, frame) for item in asked])
+        found |= self._segment(
+            frame,
+            [
+                replace(prompt, memory=found[prompt.object_id].memory)
+                for prompt in asked
+                if frame.index in self.objects[prompt.object_id].corrections
+            ],
+        )
+        for key, item in alive.items():
+            if item.corrections.pop(frame.index, None) is not None:
+                self._forget_contradicted(key, table, found[key], frame)
         return {key: answers[key] if key in answers else found[key] for key in alive}
+
+    def _before_correction(self, prompt: ObjectPrompt, frame: Frame) -> ObjectPrompt:
+        """Leave out the points that the user corrected this object with in this frame.
+
+        A correction is meant for what the segmenter makes of the frame without it, and is shown to
+        it in a second step, as one that comes when the frame was out already.
+        """
+        given = self.objects[prompt.object_id].corrections.get(frame.index)
+        if given is None:
+            return prompt
+        keep = ~np.isin(prompt.point_ids, given)
+        return replace(
+            prompt,
+            points=prompt.points[keep],
+            labels=prompt.labels[keep],
+            point_ids=prompt.point_ids[keep],
+        )
+
+    def _segment(self, frame: Frame, prompts: Sequence[ObjectPrompt]) -> dict[int, MaskPrediction]:
+        """Predict in one batch; return predictions by object id."""
+        predicted = self._segmenter.predict(self._embed(frame), prompts) if prompts else []
+        return {prompt.object_id: item for prompt, item in zip(prompts, predicted, strict=True)}
 
     def refill(self, frame: Frame, result: FrameResult) -> None:
         """Take new points from the masks of objects whose points are old, or few are visible."""
@@ -306,6 +275,7 @@ class ObjectTracking:
     ) -> MaskPrediction | None:
         ids = self._follow(prompt.object_id, prompt.points, prompt.labels, frame, given=True)
         if self._table is None or frame.index > self.last_finished:
+            item.corrections.setdefault(frame.index, []).extend(ids.tolist())
             return None
         own = self._table.visible & (self._table.object_ids == prompt.object_id)
         request = ObjectPrompt(
@@ -317,8 +287,23 @@ class ObjectTracking:
             plan=self._plan,
         )
         (prediction,) = self._segmenter.predict(self._embed(frame), [request])
+        self._forget_contradicted(prompt.object_id, self._table, prediction, frame)
         self._answer(item, prediction, frame)
         return prediction
+
+    def _forget_contradicted(
+        self, object_id: int, table: PointTable, prediction: MaskPrediction, frame: Frame
+    ) -> None:
+        """Forget chosen points that a correction has put on the wrong side of the mask.
+
+        They would pull the mask back to where it was. What the user clicked stays.
+        """
+        own = np.flatnonzero(table.visible & (table.object_ids == object_id))
+        chosen = own[~np.isin(table.ids[own], self.book.given_ids(object_id))]
+        logits = full_size_logits(prediction.logits, frame.size)
+        places = np.clip(np.round(table.xy[chosen]).astype(int), 0, np.array(frame.size) - 1)
+        inside = logits[places[:, 1], places[:, 0]] > 0
+        self.forget(table.ids[chosen][inside != (table.labels[chosen] == 1)])
 
     def _answer(self, item: TrackedObject, prediction: MaskPrediction, frame: Frame) -> None:
         """Keep a prediction as the result of its frame, or go on from it if that is out."""

@@ -123,6 +123,11 @@ class PointBook:
             states=states,
         )
 
+    def given_ids(self, object_id: int) -> NDArray[np.int64]:
+        """Ids of the points that the user gave for an object."""
+        rows = self.rows[(self.rows["object_id"] == object_id) & self.rows["given"]]
+        return np.asarray(rows["id"], np.int64)
+
     def surplus(self, object_id: int, keep: int) -> NDArray[np.int64]:
         """Ids of the object's chosen positive points beyond `keep`, the longest hidden first."""
         rows = self.rows

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from rvsam_video import Prompt, PromptError, SegmentationSettings, Session, UsageError
+from rvsam_video.demos.synthetic import SyntheticClip
+from rvsam_video.engine import VideoSegmenter
 from rvsam_video.results import PointState
 
 CLICKS_ONLY = SegmentationSettings(add_points_to_clicks=False, refill_below=0)
@@ -305,3 +307,24 @@ def test_points_are_tracked_in_groups_of_objects(fakes, make_frames):
     live.add(7, points=[[40, 30]])
     live.add(8, points=[[10, 30]])
     assert groups == [0, 0, 1, 0, 1, 2]
+
+
+@pytest.mark.parametrize("known_before", [True, False])
+def test_a_correction_holds_in_its_own_frame(known_before):
+    """Two things were taken for one; a background click on the second sets it right at once."""
+    clip = SyntheticClip(frames=5, size=(320, 180))
+    rows, columns = np.nonzero(clip.truth(3) == 2)
+    correction = Prompt.create(1, 3, points=[[columns.mean(), rows.mean()]], labels=[0])
+    start = Prompt.create(1, 0, mask=(clip.truth(0) == 1) | (clip.truth(0) == 2))
+    session = VideoSegmenter().session([start, correction] if known_before else [start])
+    shares = []
+    for frame in clip:
+        (result,) = session.push(frame)
+        mask = result.masks[1]
+        if frame.index == 3 and not known_before:
+            shown = session.add(1, points=correction.points, labels=correction.labels)
+            assert shown is not None
+            mask = shown.mask
+        shares.append(mask[clip.truth(frame.index) == 2].mean())
+    assert min(shares[:3]) > 0.8
+    assert max(shares[3:]) < 0.2

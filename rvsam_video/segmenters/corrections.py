@@ -15,6 +15,10 @@ _SLACK = 2.0
 """Pixels by which a new point may lie on the wrong side of the boundary before it counts as a
 correction: a click on the very edge asks for nothing."""
 
+_LEAST_LEFT = 0.3
+"""A click that would take away more than the rest of the mask has been taken for a click on the
+object itself, whose colours go on there; then its older points say where it ends."""
+
 
 def corrected(
     image: Image, prompt: ObjectPrompt, memory: ObjectMemory, logits: Map
@@ -45,9 +49,24 @@ def corrected(
     mask = logits > 0
     if missed.any():
         mask = mask | _clicked(image, prompt, missed, missed | ~on)
-    if wrong.any():
-        mask = mask & ~_clicked(image, prompt, wrong, wrong | on)
-    return mask
+    return _without(image, prompt, mask, wrong, new & on) if wrong.any() else mask
+
+
+def _without(
+    image: Image,
+    prompt: ObjectPrompt,
+    mask: NDArray[np.bool_],
+    wrong: NDArray[np.bool_],
+    fresh: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Take away what the wrong points lie on.
+
+    The older points on the object are not asked first: where the mask was wrong, some of them are.
+    """
+    left = mask & ~_clicked(image, prompt, wrong, wrong | fresh)
+    if left.sum() >= _LEAST_LEFT * mask.sum():
+        return left
+    return mask & ~_clicked(image, prompt, wrong, wrong | (prompt.labels == 1))
 
 
 def _clicked(

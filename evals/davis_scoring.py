@@ -129,7 +129,8 @@ def _score_named(frames: _Frames, objects: int, tick: Tick) -> SequenceScores:
             )
             raise SourceError(msg)
         # Numbers that the first annotation does not have are background, void among them.
-        known = np.where(truth > objects, np.uint8(0), truth)
+        late = int(truth.max(initial=0)) > objects
+        known = np.where(truth > objects, np.uint8(0), truth) if late else truth
         rows.append(score_objects(found, known, objects))
         tick()
     j, f = (np.ascontiguousarray(np.stack(part, axis=-1)) for part in zip(*rows, strict=True))

@@ -12,6 +12,7 @@ from rvsam_video.frame import Image
 from rvsam_video.segmenters.carrying import Carried
 from rvsam_video.segmenters.colour_models import ColourModel, colour_indices
 from rvsam_video.segmenters.crop import Crop, Map
+from rvsam_video.segmenters.dense_motion import Grey
 from rvsam_video.segmenters.local_colours import LocalColours, coarse_colours
 from rvsam_video.segmenters.object_memory import ObjectMemory
 from rvsam_video.segmenters.object_pose import Pose
@@ -37,18 +38,21 @@ class Colours:
         image: (height, width, 3) uint8 RGB.
         fine: (height, width) int, bins of `ColourModel`.
         coarse: (height, width) int, bins of `LocalColours`.
+        grey: (height, width) uint8, brightness.
     """
 
     image: Image
     fine: NDArray[np.intp]
     coarse: NDArray[np.intp]
+    grey: Grey
 
     @classmethod
     def of(cls, image: Image, crop: Crop) -> Colours:
         """Take the colours of a crop of an (H, W, 3) RGB picture."""
         part = crop.take(image)
         lab = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2LAB), np.uint8)
-        return cls(part, colour_indices(lab), coarse_colours(lab))
+        grey = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.uint8)
+        return cls(part, colour_indices(lab), coarse_colours(lab), grey)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,6 +42,8 @@ from rvsam_video.segmenters.object_memory import ObjectMemory, Shape
 from rvsam_video.segmenters.object_pose import Pose
 from rvsam_video.segmenters.recutting import Recut, recut, signed_over
 from rvsam_video.segmenters.relocation import find_again
+from rvsam_video.segmenters.texture_features import Features, texture_features
+from rvsam_video.segmenters.texture_model import TextureModel
 
 __all__ = ["GrabCut", "GrabCutSettings"]
 
@@ -112,15 +114,20 @@ class GrabCut:
         inside = on >= min(0.5, float(on.max()))
         pose = Pose.of(inside, crop.grid(), crop.scale)
         shape = Shape(crop, signed_over(crop, inside), pose)
+        texture = TextureModel.learn(texture_features(colours.image), on)
         memory = ObjectMemory(
             grey=picture.grey,
             pose=pose,
             last=shape,
             full=shape,
+            given=shape,
+            given_grey=colours.grey,
             anchor=model,
             recent=model,
             near=learn_near(colours, crop, on),
             parts=learn_parts(colours, crop, on, pose),
+            texture=texture,
+            recent_texture=texture,
             typical=typical_likeness(colours, model, inside),
             lost=0,
             point_ids=prompt.point_ids.copy(),
@@ -149,11 +156,13 @@ class GrabCut:
             return _lost(picture, memory)
         colours = Colours.of(picture.image, carried.crop)
         looks = likeness(colours, memory, carried, settings.recent_share)
-        found = recut(prompt, memory, carried, colours, looks, settings)
+        features = texture_features(colours.image)
+        texture = memory.texture.blend(memory.recent_texture, settings.recent_texture)
+        found = recut(prompt, memory, carried, colours, looks, texture.evidence(features), settings)
         unlike = not found.inside.any() or float(looks.anywhere[found.inside].mean()) < 0
         if unlike or found.fullness < settings.lost_area:
             return _lost(picture, memory)
-        memory = self._learn(picture, memory, carried, colours, found)
+        memory = self._learn(picture, memory, carried, colours, features, found)
         signed = np.clip(memory.last.signed, -_LOGIT_LIMIT, _LOGIT_LIMIT)
         logits = carried.crop.paste(signed, picture.size, -_LOGIT_LIMIT)
         memory = replace(memory, point_ids=prompt.point_ids.copy())
@@ -180,6 +189,7 @@ class GrabCut:
         memory: ObjectMemory,
         carried: Carried,
         colours: Colours,
+        features: Features,
         found: Recut,
     ) -> ObjectMemory:
         """Remember the new frame."""
@@ -200,6 +210,9 @@ class GrabCut:
             recent=memory.recent.blend(fresh, settings.recent_rate),
             near=learn_near(colours, crop, on),
             parts=memory.parts.blend(parts, settings.parts_rate),
+            recent_texture=memory.recent_texture.blend(
+                TextureModel.learn(features, on), settings.recent_rate
+            ),
             lost=0,
         )
 

@@ -24,7 +24,14 @@ class GrabCutSettings:
         motion: weight of the motion.
         motion_against: most that motion may say against the object; nearly all that looks can say
             for it, so that what is left behind does not stay in the mask.
-        motion_for: most that motion may say for it; little, since flow bleeds out of objects.
+        layered: weight of whether a pixel's look goes with the object's motion. It tells the
+            sides of a boundary apart, and what was missed may win it back.
+        layered_limit: most that it may say, either way: what an object casts, its shadow or its
+            mirror image, moves with it too, and must be outvoted by looks.
+        texture: weight of colours and texture together, at several scales.
+        recent_texture: share of recent texture against that of the user's frame.
+        given: weight of the user's mask, carried over from that frame at once.
+        given_limit: most that it may say, either way, where the place is recognised for certain.
         points: weight of a tracked point near it; as two models at their limit.
         point_radius: pixels of the grid around a point that it speaks for.
         band: how far from the expected boundary the mask may grow, in sizes of the object.
@@ -56,7 +63,12 @@ class GrabCutSettings:
     looks: float = 1.5
     motion: float = 1.0
     motion_against: float = 4.0
-    motion_for: float = 0.25
+    layered: float = 1.0
+    layered_limit: float = 2.0
+    texture: float = 0.7
+    recent_texture: float = 0.5
+    given: float = 1.0
+    given_limit: float = 3.0
     points: float = 6.0
     point_radius: int = 2
     band: float = 0.15

@@ -81,7 +81,7 @@ def carry(
     """
     motion = picture.motion_since(memory.grey)
     whole = motion.grid
-    x, y = whole.grid()
+    x, y = motion.places
     moved = memory.last.crop.sample(memory.last.signed, x + motion.back_x, y + motion.back_y, FAR)
     inside = moved > 0
     pose = _moved_pose(memory.pose, motion, inside & (motion.mismatch < _SURE_MISMATCH))
@@ -146,7 +146,7 @@ def _moving(
 def _moved_pose(pose: Pose, motion: Motion, sure: NDArray[np.bool_]) -> Pose:
     if cv2.countNonZero(sure.astype(np.uint8)) < _FEWEST_PIXELS:
         return pose.drifted()
-    x, y = motion.grid.grid()
+    x, y = motion.places
     back = np.stack([motion.back_x[sure], motion.back_y[sure]], axis=1).astype(np.float64)
     places = np.stack([x[sure], y[sure]], axis=1) + back
     return pose.moved(*shift_and_growth(places, -back, (pose.x, pose.y)))

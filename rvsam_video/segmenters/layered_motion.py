@@ -84,7 +84,7 @@ def _difference(
     reach: float,
 ) -> Map:
     """Return squared grey levels by which pixels miss their origin, were they in this layer."""
-    x, y = (values[window] for values in motion.grid.grid())
+    x, y = (values[window] for values in motion.places)
     sure = (layer.region[window] & (motion.mismatch[window] < _SURE_MISMATCH)).astype(np.float32)
     weight = _spread(sure, reach) + np.float32(1e-3)  # beyond its reach, nothing but affine
     limit = _DEVIATION * layer.motion.spread + _LEAST_DEVIATION

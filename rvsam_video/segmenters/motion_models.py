@@ -47,7 +47,7 @@ class AffineMotion:
         if len(rows) < _FEWEST_SAMPLES:
             return None
         rows = rows[:: max(1, len(rows) // _MOST_SAMPLES)]
-        x, y = (values.ravel()[rows] for values in motion.grid.grid())
+        x, y = (values.ravel()[rows] for values in motion.places)
         basis = np.stack([x, y, np.ones_like(x)], axis=1).astype(np.float64)
         shift = np.stack([motion.back_x.ravel()[rows], motion.back_y.ravel()[rows]], axis=1)
         keep = np.ones(len(rows), np.bool_)
@@ -106,7 +106,7 @@ def layers_of(
     core = cv2.erode(binary, np.ones((3, 3), np.uint8)) > 0
     core = core if core.sum() >= _FEWEST_SAMPLES else inside
     far = cv2.dilate(binary, np.ones((_BLEEDING, _BLEEDING), np.uint8)) == 0
-    x, y = motion.grid.grid()
+    x, y = motion.places
     far &= (x > grid[0][0, 0] - reach) & (x < grid[0][0, -1] + reach)
     far &= (y > grid[1][0, 0] - reach) & (y < grid[1][-1, 0] + reach)
     own, other = AffineMotion.fit(motion, core), AffineMotion.fit(motion, far)

@@ -56,7 +56,7 @@ def compare(view: Shape, seen: Grey, pose: Pose, grid: tuple[Map, Map], now: Gre
     places = view.places(pose, grid)
     then = view.crop.sample(seen.astype(np.float32), *places)
     aligned = np.clip(then, 0, 255).astype(np.uint8)
-    back, ahead = flow(now, aligned), flow(aligned, now)
+    back, ahead = flow(now, aligned, fast=True), flow(aligned, now, fast=True)
     x = np.arange(width, dtype=np.float32)[None] + back[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + back[..., 1]
     again = cv2.remap(ahead, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -21,8 +21,8 @@ _SPREAD = 1.5
 _RIDGE = 1e-3
 """Weight of small coefficients, of the mean square of a unit; the fit is far from singular."""
 
-_SAMPLES = 4000
-"""Pixels that a frame is learnt from, on a lattice: 30 for each coefficient."""
+_SAMPLES = 2000
+"""Pixels that a frame is learnt from at least, on a lattice: 15 for each coefficient."""
 
 _SMALL_PRODUCT = 2**18
 """Multiplications up to which OpenBLAS keeps a matrix product on one thread. In products as small

@@ -150,38 +150,48 @@ class GrabCut:
     def _follow(
         self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory
     ) -> MaskPrediction:
+        """Carry the object on; if that fails, or if it was lost, look for it."""
         settings = self.settings
-        carried = self._expect(picture, prompt, memory)
-        if carried is None:
-            return _lost(picture, memory)
+        if not memory.lost:
+            carried = carry(picture, memory, settings.most_pixels, settings.mismatch)
+            prediction = self._cut_anew(picture, prompt, memory, carried)
+            if prediction is not None:
+                return prediction
+        missing = memory if memory.lost else _missed(memory)
+        pose = find_again(
+            picture,
+            missing,
+            prompt.points[prompt.labels == 1],
+            recent=settings.recent_share,
+            least=settings.found_likeness,
+        )
+        if pose is not None:
+            carried = carry_back(picture, missing, pose, settings.most_pixels)
+            prediction = self._cut_anew(picture, prompt, missing, carried)
+            if prediction is not None:
+                return prediction
+        return _nothing(picture, replace(_missed(memory), grey=picture.grey))
+
+    def _cut_anew(
+        self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory, carried: Carried
+    ) -> MaskPrediction | None:
+        """Segment the object where it is expected; None if it is not there."""
+        settings = self.settings
         colours = Colours.of(picture.image, carried.crop)
+        if float(colours.grey.std()) < settings.blank * float(memory.given_grey.std()):
+            return None
         looks = likeness(colours, memory, carried, settings.recent_share)
         features = texture_features(colours.image)
         texture = memory.texture.blend(memory.recent_texture, settings.recent_texture)
         found = recut(prompt, memory, carried, colours, looks, texture.evidence(features), settings)
         unlike = not found.inside.any() or float(looks.anywhere[found.inside].mean()) < 0
         if unlike or found.fullness < settings.lost_area:
-            return _lost(picture, memory)
+            return None
         memory = self._learn(picture, memory, carried, colours, features, found)
         signed = np.clip(memory.last.signed, -_LOGIT_LIMIT, _LOGIT_LIMIT)
         logits = carried.crop.paste(signed, picture.size, -_LOGIT_LIMIT)
         memory = replace(memory, point_ids=prompt.point_ids.copy())
         return MaskPrediction(logits, found.score, memory.arrays())
-
-    def _expect(
-        self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory
-    ) -> Carried | None:
-        settings = self.settings
-        if not memory.lost:
-            return carry(picture, memory, settings.most_pixels, settings.mismatch)
-        pose = find_again(
-            picture,
-            memory,
-            prompt.points[prompt.labels == 1],
-            recent=settings.recent_share,
-            least=settings.found_likeness,
-        )
-        return None if pose is None else carry_back(picture, memory, pose, settings.most_pixels)
 
     def _learn(
         self,
@@ -217,10 +227,9 @@ class GrabCut:
         )
 
 
-def _lost(picture: Picture, memory: ObjectMemory) -> MaskPrediction:
+def _missed(memory: ObjectMemory) -> ObjectMemory:
     """Remember that the object was not seen; its looks stay as they were."""
-    pose = memory.pose.drifted()
-    return _nothing(picture, replace(memory, grey=picture.grey, pose=pose, lost=memory.lost + 1))
+    return replace(memory, pose=memory.pose.drifted(), lost=memory.lost + 1)
 
 
 def _nothing(picture: Picture, memory: ObjectMemory | None) -> MaskPrediction:

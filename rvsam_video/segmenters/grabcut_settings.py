@@ -49,6 +49,8 @@ class GrabCutSettings:
             middle of what is seen is not the middle of the object.
         hidden_prior: what is left of the expectation against parts that were hidden.
         lost_area: below this share of its area the object counts as lost.
+        blank: a picture with less contrast than this share of that around the object in the user's
+            frame shows nothing: it is black, or faded.
         found_likeness: likeness needed to find it again, of that when it was prompted. Above a
             half, since a wrong find is learnt and a late one only costs frames.
         found_prior: weight of its old shape where it was found again.
@@ -84,5 +86,6 @@ class GrabCutSettings:
     hidden_rate: float = 0.01
     hidden_prior: float = 0.25
     lost_area: float = 0.15
+    blank: float = 0.1
     found_likeness: float = 0.6
     found_prior: float = 0.3

@@ -40,7 +40,7 @@ from rvsam_video.segmenters.first_mask import mask_from_box, mask_from_clicks
 from rvsam_video.segmenters.grabcut_settings import GrabCutSettings
 from rvsam_video.segmenters.object_memory import ObjectMemory, Shape
 from rvsam_video.segmenters.object_pose import Pose
-from rvsam_video.segmenters.recutting import Recut, recut, signed_over
+from rvsam_video.segmenters.recutting import Recut, recut, signed_over, within_reach
 from rvsam_video.segmenters.relocation import find_again
 from rvsam_video.segmenters.texture_features import Features, texture_features
 from rvsam_video.segmenters.texture_model import TextureModel
@@ -180,10 +180,12 @@ class GrabCut:
         colours = Colours.of(picture.image, carried.crop)
         if float(colours.grey.std()) < settings.blank * float(memory.given_grey.std()):
             return None
-        looks = likeness(colours, memory, carried, settings.recent_share)
+        reachable = within_reach(memory, carried, settings)
+        looks = likeness(colours, memory, carried, reachable, settings.recent_share)
         features = texture_features(colours.image)
-        texture = memory.texture.blend(memory.recent_texture, settings.recent_texture)
-        found = recut(prompt, memory, carried, colours, looks, texture.evidence(features), settings)
+        model = memory.texture.blend(memory.recent_texture, settings.recent_texture)
+        texture = model.evidence(features, reachable)
+        found = recut(prompt, memory, carried, colours, looks, texture, reachable, settings)
         unlike = not found.inside.any() or float(looks.anywhere[found.inside].mean()) < 0
         if unlike or found.fullness < settings.lost_area:
             return None

@@ -58,9 +58,21 @@ def recut(
     colours: Colours,
     looks: Likeness,
     texture: Map,
+    reachable: NDArray[np.bool_],
     settings: GrabCutSettings,
 ) -> Recut:
-    """Cut an object anew where it is expected."""
+    """Cut an object anew where it is expected.
+
+    Args:
+        prompt: with the tracked points.
+        memory: of the object.
+        carried: where it is expected.
+        colours: of the crop.
+        looks: how much each pixel looks like it.
+        texture: (height, width) float32, the same by texture.
+        reachable: (height, width) bool, see `within_reach`.
+        settings: constants.
+    """
     hidden = _hidden_parts(memory, carried, settings)
     evidence = settings.looks * looks.here
     evidence += _expectation(memory, carried, hidden, settings)
@@ -71,9 +83,7 @@ def recut(
     evidence += settings.texture * np.clip(texture, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
     evidence += settings.given * _given(memory, carried, colours, settings)
     evidence += _pointed_out(prompt, carried.crop, settings)
-    band = max(settings.least_band, settings.band * carried.pose.size)
-    if not memory.lost:
-        evidence[(carried.signed < -band) & ~hidden] = _BARRED
+    evidence[~reachable] = _BARRED
     gain = np.float32(settings.gain)
     costs = edge_costs(colours.image, settings.stiffness * settings.gain)
     inside = cut(evidence * gain, *costs, settings.rounds) > 0.5
@@ -82,6 +92,17 @@ def recut(
     area = float(inside.sum()) / carried.crop.scale**2
     fullness = area / carried.pose.size**2
     return Recut(inside, _score(inside, fullness, carried, looks), fullness)
+
+
+def within_reach(
+    memory: ObjectMemory, carried: Carried, settings: GrabCutSettings
+) -> NDArray[np.bool_]:
+    """Return (height, width) bool: where the object may be, and evidence is worth its time."""
+    if memory.lost:
+        return np.ones(carried.signed.shape, np.bool_)
+    band = max(settings.least_band, settings.band * carried.pose.size)
+    near = carried.signed >= -band
+    return np.asarray(near | _hidden_parts(memory, carried, settings), np.bool_)
 
 
 def _hidden_parts(

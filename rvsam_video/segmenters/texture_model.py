@@ -75,19 +75,29 @@ class TextureModel:
         """Return this model moved towards another by a share of `rate`."""
         return TextureModel(self.moments + np.float32(rate) * (other.moments - self.moments))
 
-    def evidence(self, features: Features) -> Map:
-        """Return (h, w) float32: how much each pixel looks like the object, log of a ratio."""
+    def evidence(self, features: Features, where: NDArray[np.bool_]) -> Map:
+        """Return how much pixels look like the object.
+
+        Args:
+            features: (h, w, FEATURES) of the crop.
+            where: (h, w) bool, pixels to judge; the others get 0.
+
+        Returns:
+            (h, w) float32, log of a ratio.
+        """
         products = self.moments[:, :-1]
         ridge = np.float32(_RIDGE * np.trace(products) / len(products))
         products = products + ridge * np.eye(len(products), dtype=np.float32)
         # Not NumPy's: its LAPACK wakes threads even for a matrix as small as this.
         _, fit = cv2.solve(products, self.moments[:, -1:].copy(), flags=cv2.DECOMP_CHOLESKY)
         fit = np.asarray(fit, np.float32)[:, 0]
-        rows = features.reshape(-1, FEATURES)
+        rows = features[where]
         out = np.empty(len(rows), np.float32)
         for part in _parts(len(rows), FEATURES * _UNITS):
             out[part] = _units(rows[part]) @ fit[:-1]
-        return np.asarray(_GAIN * (out + fit[-1]).reshape(features.shape[:2]), np.float32)
+        evidence = np.zeros(where.shape, np.float32)
+        evidence[where] = np.float32(_GAIN) * (out + fit[-1])
+        return evidence
 
 
 def _units(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,10 +1,12 @@
-"""`GrabCut`: a segmenter without weights, on dense motion, colours and a minimum cut.
+"""`GrabCut`: a segmenter without weights, on dense motion, colours, texture and a minimum cut.
 
 In the user's frame an object is cut out of its surroundings by its colours. From then on its mask
-moves with the picture's dense motion and is cut anew in a band around where it is expected. Four
+moves with the picture's dense motion and is cut anew in a band around where it is expected. Six
 voices are weighed there: the moved shape, as far as its motion can be trusted; colours, by place
-and overall; whether a pixel moves with the object; and the tracked points. An object that
-vanishes is looked for near where it went, until it is found by its colours and shape.
+and overall; texture, by a small learner; whether a pixel moves with the object or stays behind;
+the user's own mask, carried over from its frame at once wherever it is recognised, so that errors
+do not add up; and the tracked points. An object that is not where it should be is looked for near
+where it went, until it is found by its colours and shape.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from rvsam_video.frame import Image
 from rvsam_video.segmenters.carrying import Carried
 from rvsam_video.segmenters.colour_models import ColourModel, colour_indices
 from rvsam_video.segmenters.crop import Crop, Map
+from rvsam_video.segmenters.dense_motion import Grey
 from rvsam_video.segmenters.local_colours import LocalColours, coarse_colours
 from rvsam_video.segmenters.object_memory import ObjectMemory
 from rvsam_video.segmenters.object_pose import Pose
@@ -37,18 +38,21 @@ class Colours:
         image: (height, width, 3) uint8 RGB.
         fine: (height, width) int, bins of `ColourModel`.
         coarse: (height, width) int, bins of `LocalColours`.
+        grey: (height, width) uint8, brightness.
     """
 
     image: Image
     fine: NDArray[np.intp]
     coarse: NDArray[np.intp]
+    grey: Grey
 
     @classmethod
     def of(cls, image: Image, crop: Crop) -> Colours:
         """Take the colours of a crop of an (H, W, 3) RGB picture."""
         part = crop.take(image)
         lab = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2LAB), np.uint8)
-        return cls(part, colour_indices(lab), coarse_colours(lab))
+        grey = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.uint8)
+        return cls(part, colour_indices(lab), coarse_colours(lab), grey)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +70,13 @@ class Likeness:
     here: Map
 
 
-def likeness(colours: Colours, memory: ObjectMemory, carried: Carried, recent: float) -> Likeness:
+def likeness(
+    colours: Colours,
+    memory: ObjectMemory,
+    carried: Carried,
+    where: NDArray[np.bool_],
+    recent: float,
+) -> Likeness:
     """Compare a crop with what is remembered of the object.
 
     The models back each other off: what was seen in this place decides; colours that were not
@@ -76,15 +86,28 @@ def likeness(colours: Colours, memory: ObjectMemory, carried: Carried, recent: f
         colours: of the crop.
         memory: of the object.
         carried: where the object is expected.
+        where: (height, width) bool, pixels to compare; the others get 0.
         recent: share of the recent colours against those of the user's frame.
     """
     model = memory.anchor.blend(memory.recent, recent)
-    anywhere = _limited(model.evidence()[colours.fine])
-    place = _parts_place(carried.pose, carried.grid)
-    parts = _limited(memory.parts.evidence(colours.coarse, place, anywhere))
-    place = _near_place(memory.last.crop, carried.origins)
-    near = _limited(memory.near.evidence(colours.coarse, place, parts))
-    return Likeness(anywhere, parts, carried.trust * near + (1 - carried.trust) * parts)
+    coarse, trust = colours.coarse[where], carried.trust[where]
+    anywhere = _limited(model.evidence()[colours.fine[where]])
+    place = _parts_place(carried.pose, _chosen(carried.grid, where))
+    parts = _limited(memory.parts.evidence(coarse, place, anywhere))
+    place = _near_place(memory.last.crop, _chosen(carried.origins, where))
+    near = _limited(memory.near.evidence(coarse, place, parts))
+    here = trust * near + (1 - trust) * parts
+    return Likeness(*(_spread_out(values, where) for values in (anywhere, parts, here)))
+
+
+def _chosen(grid: tuple[Map, Map], where: NDArray[np.bool_]) -> tuple[Map, Map]:
+    return grid[0][where], grid[1][where]
+
+
+def _spread_out(values: NDArray[np.float32], where: NDArray[np.bool_]) -> Map:
+    whole = np.zeros(where.shape, np.float32)
+    whole[where] = values
+    return whole
 
 
 def typical_likeness(colours: Colours, model: ColourModel, inside: NDArray[np.bool_]) -> float:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from rvsam_video.segmenters.band_cut import signed_distance
 from rvsam_video.segmenters.crop import Crop, Map
 from rvsam_video.segmenters.dense_motion import Motion, Picture
-from rvsam_video.segmenters.motion_models import motion_evidence
+from rvsam_video.segmenters.layered_motion import layer_evidence
+from rvsam_video.segmenters.motion_models import layers_of, motion_evidence
 from rvsam_video.segmenters.object_memory import FAR, ObjectMemory
 from rvsam_video.segmenters.object_pose import Pose, shift_and_growth
 
@@ -48,6 +49,8 @@ class Carried:
         trust: (height, width) float32 in [0, 1], how far `origins` can be trusted.
         motion: (height, width) float32, how much likelier a pixel moves with the object than
             with its surroundings, log of the ratio; 0 where that is unknown.
+        layered: (height, width) float32, how much better its look goes with that motion; sharper,
+            and silent where there is no texture.
     """
 
     pose: Pose
@@ -57,6 +60,7 @@ class Carried:
     signed: Map
     trust: Map
     motion: Map
+    layered: Map
 
 
 def crop_around(picture: Picture, box: NDArray[np.float64], size: float, most_pixels: int) -> Crop:
@@ -77,7 +81,7 @@ def carry(
     """
     motion = picture.motion_since(memory.grey)
     whole = motion.grid
-    x, y = whole.grid()
+    x, y = motion.places
     moved = memory.last.crop.sample(memory.last.signed, x + motion.back_x, y + motion.back_y, FAR)
     inside = moved > 0
     pose = _moved_pose(memory.pose, motion, inside & (motion.mismatch < _SURE_MISMATCH))
@@ -93,7 +97,7 @@ def carry(
     origins = (grid[0] + back[0], grid[1] + back[1])
     expected = memory.last.crop.sample(memory.last.signed, *origins, FAR)
     mismatch = whole.sample(motion.mismatch, *grid)
-    moving = motion_evidence(motion, inside, _SURROUNDINGS * pose.size, grid, back)
+    moving, layered = _moving(picture, memory, motion, inside, grid, back)
     return Carried(
         pose=pose,
         crop=crop,
@@ -102,7 +106,8 @@ def carry(
         # Stretched and torn by the flow, distances are none any more.
         signed=signed_distance(expected > 0) / np.float32(crop.scale),
         trust=np.exp(-np.square(mismatch / np.float32(mismatch_scale))),
-        motion=np.zeros_like(mismatch) if moving is None else moving,
+        motion=moving,
+        layered=layered,
     )
 
 
@@ -111,7 +116,7 @@ def carry_back(picture: Picture, memory: ObjectMemory, pose: Pose, most_pixels: 
     crop = crop_around(picture, pose.box(_FOUND_REACH), pose.size, most_pixels)
     grid = crop.grid()
     nothing = np.zeros((crop.height, crop.width), np.float32)
-    return Carried(pose, crop, grid, grid, memory.full.at(pose, grid), nothing, nothing)
+    return Carried(pose, crop, grid, grid, memory.full.at(pose, grid), nothing, nothing, nothing)
 
 
 def bounds(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -120,10 +125,28 @@ def bounds(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)
 
 
+def _moving(
+    picture: Picture,
+    memory: ObjectMemory,
+    motion: Motion,
+    inside: NDArray[np.bool_],
+    grid: tuple[Map, Map],
+    back: tuple[Map, Map],
+) -> tuple[Map, Map]:
+    """Return what the flow, and what the look of the moved pixels, says of each pixel."""
+    layers = layers_of(motion, inside, _SURROUNDINGS * memory.pose.size, grid)
+    if layers is None:
+        nothing = np.zeros_like(grid[0])
+        return nothing, nothing
+    size = float(np.sqrt(cv2.countNonZero(inside.astype(np.uint8))))
+    layered = layer_evidence(memory.grey, picture.grey, motion, layers, size)
+    return motion_evidence(layers, grid, back), motion.grid.sample(layered, *grid)
+
+
 def _moved_pose(pose: Pose, motion: Motion, sure: NDArray[np.bool_]) -> Pose:
     if cv2.countNonZero(sure.astype(np.uint8)) < _FEWEST_PIXELS:
         return pose.drifted()
-    x, y = motion.grid.grid()
+    x, y = motion.places
     back = np.stack([motion.back_x[sure], motion.back_y[sure]], axis=1).astype(np.float64)
     places = np.stack([x[sure], y[sure]], axis=1) + back
     return pose.moved(*shift_and_growth(places, -back, (pose.x, pose.y)))

@@ -1,10 +1,12 @@
-"""`GrabCut`: a segmenter without weights, on dense motion, colours and a minimum cut.
+"""`GrabCut`: a segmenter without weights, on dense motion, colours, texture and a minimum cut.
 
 In the user's frame an object is cut out of its surroundings by its colours. From then on its mask
-moves with the picture's dense motion and is cut anew in a band around where it is expected. Four
+moves with the picture's dense motion and is cut anew in a band around where it is expected. Six
 voices are weighed there: the moved shape, as far as its motion can be trusted; colours, by place
-and overall; whether a pixel moves with the object; and the tracked points. An object that
-vanishes is looked for near where it went, until it is found by its colours and shape.
+and overall; texture, by a small learner; whether a pixel moves with the object or stays behind;
+the user's own mask, carried over from its frame at once wherever it is recognised, so that errors
+do not add up; and the tracked points. An object that is not where it should be is looked for near
+where it went, until it is found by its colours and shape.
 """
 
 from __future__ import annotations
@@ -40,8 +42,10 @@ from rvsam_video.segmenters.first_mask import mask_from_box, mask_from_clicks
 from rvsam_video.segmenters.grabcut_settings import GrabCutSettings
 from rvsam_video.segmenters.object_memory import ObjectMemory, Shape
 from rvsam_video.segmenters.object_pose import Pose
-from rvsam_video.segmenters.recutting import Recut, recut, signed_over
+from rvsam_video.segmenters.recutting import Recut, recut, signed_over, within_reach
 from rvsam_video.segmenters.relocation import find_again
+from rvsam_video.segmenters.texture_features import Features, texture_features
+from rvsam_video.segmenters.texture_model import TextureModel
 
 __all__ = ["GrabCut", "GrabCutSettings"]
 
@@ -112,15 +116,20 @@ class GrabCut:
         inside = on >= min(0.5, float(on.max()))
         pose = Pose.of(inside, crop.grid(), crop.scale)
         shape = Shape(crop, signed_over(crop, inside), pose)
+        texture = TextureModel.learn(texture_features(colours.image), on)
         memory = ObjectMemory(
             grey=picture.grey,
             pose=pose,
             last=shape,
             full=shape,
+            given=shape,
+            given_grey=colours.grey,
             anchor=model,
             recent=model,
             near=learn_near(colours, crop, on),
             parts=learn_parts(colours, crop, on, pose),
+            texture=texture,
+            recent_texture=texture,
             typical=typical_likeness(colours, model, inside),
             lost=0,
             point_ids=prompt.point_ids.copy(),
@@ -143,36 +152,50 @@ class GrabCut:
     def _follow(
         self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory
     ) -> MaskPrediction:
-        settings = self.settings
-        carried = self._expect(picture, prompt, memory)
-        if carried is None:
-            return _lost(picture, memory)
-        colours = Colours.of(picture.image, carried.crop)
-        looks = likeness(colours, memory, carried, settings.recent_share)
-        found = recut(prompt, memory, carried, colours, looks, settings)
-        unlike = not found.inside.any() or float(looks.anywhere[found.inside].mean()) < 0
-        if unlike or found.fullness < settings.lost_area:
-            return _lost(picture, memory)
-        memory = self._learn(picture, memory, carried, colours, found)
-        signed = np.clip(memory.last.signed, -_LOGIT_LIMIT, _LOGIT_LIMIT)
-        logits = carried.crop.paste(signed, picture.size, -_LOGIT_LIMIT)
-        memory = replace(memory, point_ids=prompt.point_ids.copy())
-        return MaskPrediction(logits, found.score, memory.arrays())
-
-    def _expect(
-        self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory
-    ) -> Carried | None:
+        """Carry the object on; if that fails, or if it was lost, look for it."""
         settings = self.settings
         if not memory.lost:
-            return carry(picture, memory, settings.most_pixels, settings.mismatch)
+            carried = carry(picture, memory, settings.most_pixels, settings.mismatch)
+            prediction = self._cut_anew(picture, prompt, memory, carried)
+            if prediction is not None:
+                return prediction
+        missing = memory if memory.lost else _missed(memory)
         pose = find_again(
             picture,
-            memory,
+            missing,
             prompt.points[prompt.labels == 1],
             recent=settings.recent_share,
             least=settings.found_likeness,
         )
-        return None if pose is None else carry_back(picture, memory, pose, settings.most_pixels)
+        if pose is not None:
+            carried = carry_back(picture, missing, pose, settings.most_pixels)
+            prediction = self._cut_anew(picture, prompt, missing, carried)
+            if prediction is not None:
+                return prediction
+        return _nothing(picture, replace(_missed(memory), grey=picture.grey))
+
+    def _cut_anew(
+        self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory, carried: Carried
+    ) -> MaskPrediction | None:
+        """Segment the object where it is expected; None if it is not there."""
+        settings = self.settings
+        colours = Colours.of(picture.image, carried.crop)
+        if float(colours.grey.std()) < settings.blank * float(memory.given_grey.std()):
+            return None
+        reachable = within_reach(memory, carried, settings)
+        looks = likeness(colours, memory, carried, reachable, settings.recent_share)
+        features = texture_features(colours.image)
+        model = memory.texture.blend(memory.recent_texture, settings.recent_texture)
+        texture = model.evidence(features, reachable)
+        found = recut(prompt, memory, carried, colours, looks, texture, reachable, settings)
+        unlike = not found.inside.any() or float(looks.anywhere[found.inside].mean()) < 0
+        if unlike or found.fullness < settings.lost_area:
+            return None
+        memory = self._learn(picture, memory, carried, colours, features, found)
+        signed = np.clip(memory.last.signed, -_LOGIT_LIMIT, _LOGIT_LIMIT)
+        logits = carried.crop.paste(signed, picture.size, -_LOGIT_LIMIT)
+        memory = replace(memory, point_ids=prompt.point_ids.copy())
+        return MaskPrediction(logits, found.score, memory.arrays())
 
     def _learn(
         self,
@@ -180,6 +203,7 @@ class GrabCut:
         memory: ObjectMemory,
         carried: Carried,
         colours: Colours,
+        features: Features,
         found: Recut,
     ) -> ObjectMemory:
         """Remember the new frame."""
@@ -200,14 +224,16 @@ class GrabCut:
             recent=memory.recent.blend(fresh, settings.recent_rate),
             near=learn_near(colours, crop, on),
             parts=memory.parts.blend(parts, settings.parts_rate),
+            recent_texture=memory.recent_texture.blend(
+                TextureModel.learn(features, on), settings.recent_rate
+            ),
             lost=0,
         )
 
 
-def _lost(picture: Picture, memory: ObjectMemory) -> MaskPrediction:
+def _missed(memory: ObjectMemory) -> ObjectMemory:
     """Remember that the object was not seen; its looks stay as they were."""
-    pose = memory.pose.drifted()
-    return _nothing(picture, replace(memory, grey=picture.grey, pose=pose, lost=memory.lost + 1))
+    return replace(memory, pose=memory.pose.drifted(), lost=memory.lost + 1)
 
 
 def _nothing(picture: Picture, memory: ObjectMemory | None) -> MaskPrediction:

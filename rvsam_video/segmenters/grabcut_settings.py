@@ -10,8 +10,8 @@ class GrabCutSettings:
     """How masks are carried on and cut anew. Evidence is in natural logs of odds.
 
     Attributes:
-        flow_side: longest side of the picture that motion is measured in. Half of the usual
-            854 pixels; the whole costs about four times the time, 320 some accuracy.
+        flow_side: longest side of the picture that motion is measured in. Three quarters of the
+            usual 854 pixels; half costs some accuracy on thin objects, the whole twice the time.
         most_pixels: most pixels of the grid that an object is cut in. More, up to 65 000, gave
             no better masks.
         rounds: iterations of the cut, which starts near its end.
@@ -24,7 +24,14 @@ class GrabCutSettings:
         motion: weight of the motion.
         motion_against: most that motion may say against the object; nearly all that looks can say
             for it, so that what is left behind does not stay in the mask.
-        motion_for: most that motion may say for it; little, since flow bleeds out of objects.
+        layered: weight of whether a pixel's look goes with the object's motion. It tells the
+            sides of a boundary apart, and what was missed may win it back.
+        layered_limit: most that it may say, either way: what an object casts, its shadow or its
+            mirror image, moves with it too, and must be outvoted by looks.
+        texture: weight of colours and texture together, at several scales.
+        recent_texture: share of recent texture against that of the user's frame.
+        given: weight of the user's mask, carried over from that frame at once.
+        given_limit: most that it may say, either way, where the place is recognised for certain.
         points: weight of a tracked point near it; as two models at their limit.
         point_radius: pixels of the grid around a point that it speaks for.
         band: how far from the expected boundary the mask may grow, in sizes of the object.
@@ -42,12 +49,14 @@ class GrabCutSettings:
             middle of what is seen is not the middle of the object.
         hidden_prior: what is left of the expectation against parts that were hidden.
         lost_area: below this share of its area the object counts as lost.
+        blank: a picture with less contrast than this share of that around the object in the user's
+            frame shows nothing: it is black, or faded.
         found_likeness: likeness needed to find it again, of that when it was prompted. Above a
             half, since a wrong find is learnt and a late one only costs frames.
         found_prior: weight of its old shape where it was found again.
     """
 
-    flow_side: int = 427
+    flow_side: int = 640
     most_pixels: int = 40_000
     rounds: int = 25
     mismatch: float = 2.0
@@ -56,7 +65,12 @@ class GrabCutSettings:
     looks: float = 1.5
     motion: float = 1.0
     motion_against: float = 4.0
-    motion_for: float = 0.25
+    layered: float = 1.0
+    layered_limit: float = 2.0
+    texture: float = 0.7
+    recent_texture: float = 0.5
+    given: float = 1.0
+    given_limit: float = 3.0
     points: float = 6.0
     point_radius: int = 2
     band: float = 0.15
@@ -72,5 +86,6 @@ class GrabCutSettings:
     hidden_rate: float = 0.01
     hidden_prior: float = 0.25
     lost_area: float = 0.15
+    blank: float = 0.1
     found_likeness: float = 0.6
     found_prior: float = 0.3

@@ -47,7 +47,7 @@ class AffineMotion:
         if len(rows) < _FEWEST_SAMPLES:
             return None
         rows = rows[:: max(1, len(rows) // _MOST_SAMPLES)]
-        x, y = (values.ravel()[rows] for values in motion.grid.grid())
+        x, y = (values.ravel()[rows] for values in motion.places)
         basis = np.stack([x, y, np.ones_like(x)], axis=1).astype(np.float64)
         shift = np.stack([motion.back_x.ravel()[rows], motion.back_y.ravel()[rows]], axis=1)
         keep = np.ones(len(rows), np.bool_)
@@ -57,46 +57,75 @@ class AffineMotion:
             keep = error <= max(1.0, 2.0 * float(np.median(error)))
         return cls(np.asarray(model, np.float64), float(np.median(error[keep])))
 
+    def at(self, x: Map, y: Map) -> tuple[Map, Map]:
+        """Return the motion at places x, y of the picture, (h, w) float32 each."""
+        first, second = (
+            np.float32(a) * x + np.float32(b) * y + np.float32(c) for a, b, c in self.model.T
+        )
+        return first, second
+
     def fitness(self, grid: tuple[Map, Map], back: tuple[Map, Map]) -> Map:
         """Return (h, w) float32: log likelihood of motions `back` at the places `grid`.
 
         The likelihood has heavy tails (Cauchy), since flow errs grossly in places.
         """
-        error = np.zeros(grid[0].shape, np.float32)
-        for axis in (0, 1):
-            a, b, c = (np.float32(value) for value in self.model[:, axis])
-            error += np.square(back[axis] - (a * grid[0] + b * grid[1] + c))
+        expected = self.at(*grid)
+        error = np.square(back[0] - expected[0]) + np.square(back[1] - expected[1])
         scale = np.float32((self.spread + _FLOW_ERROR) ** 2)
         return np.asarray(-np.log1p(error / scale), np.float32)
 
 
-def motion_evidence(
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A part of the picture that moves by itself.
+
+    Attributes:
+        region: (h, w) bool over the motion's grid, where it is for certain.
+        motion: fitted there.
+    """
+
+    region: NDArray[np.bool_]
+    motion: AffineMotion
+
+
+def layers_of(
     motion: Motion,
     inside: NDArray[np.bool_],
     reach: float,
     grid: tuple[Map, Map],
-    back: tuple[Map, Map],
-) -> Map | None:
-    """Return how much likelier pixels move with an object than with its surroundings.
+) -> tuple[Layer, Layer] | None:
+    """Return an object and its surroundings as layers, or None if either is too small.
 
     Args:
         motion: since the last picture.
         inside: (h, w) bool over the motion's grid, where the object is taken to be.
         reach: how far around the crop the surroundings go, in pixels of the picture.
         grid: x and y in the picture of the crop's pixels.
-        back: their way back, as from `Motion.back`.
-
-    Returns:
-        (height, width) float32 over the crop, log of the ratio; None if either is too small.
     """
     binary = inside.astype(np.uint8)
     core = cv2.erode(binary, np.ones((3, 3), np.uint8)) > 0
+    core = core if core.sum() >= _FEWEST_SAMPLES else inside
     far = cv2.dilate(binary, np.ones((_BLEEDING, _BLEEDING), np.uint8)) == 0
-    x, y = motion.grid.grid()
+    x, y = motion.places
     far &= (x > grid[0][0, 0] - reach) & (x < grid[0][0, -1] + reach)
     far &= (y > grid[1][0, 0] - reach) & (y < grid[1][-1, 0] + reach)
-    own = AffineMotion.fit(motion, core if core.sum() >= _FEWEST_SAMPLES else inside)
-    other = AffineMotion.fit(motion, far)
+    own, other = AffineMotion.fit(motion, core), AffineMotion.fit(motion, far)
     if own is None or other is None:
         return None
-    return own.fitness(grid, back) - other.fitness(grid, back)
+    return Layer(core, own), Layer(far, other)
+
+
+def motion_evidence(
+    layers: tuple[Layer, Layer], grid: tuple[Map, Map], back: tuple[Map, Map]
+) -> Map:
+    """Return how much likelier pixels move with the first layer than with the second.
+
+    Args:
+        layers: an object and its surroundings.
+        grid: x and y in the picture of the pixels asked for.
+        back: their way back, as from `Motion.back`.
+
+    Returns:
+        (height, width) float32, log of the ratio.
+    """
+    return layers[0].motion.fitness(grid, back) - layers[1].motion.fitness(grid, back)

@@ -13,6 +13,7 @@ from rvsam_video.segmenters.crop import Crop, Map
 from rvsam_video.segmenters.dense_motion import Grey
 from rvsam_video.segmenters.local_colours import LocalColours
 from rvsam_video.segmenters.object_pose import Pose
+from rvsam_video.segmenters.texture_model import TextureModel
 
 FAR = -50.0
 """Signed distance taken for places beyond a shape's crop: off the object, and far from it."""
@@ -52,10 +53,16 @@ class Shape:
 
     def at(self, pose: Pose, grid: tuple[Map, Map]) -> Map:
         """Return the signed distance at places x, y of a picture in which the object is so."""
-        factor = self.pose.size / pose.size
-        x = (grid[0] - np.float32(pose.x)) * np.float32(factor) + np.float32(self.pose.x)
-        y = (grid[1] - np.float32(pose.y)) * np.float32(factor) + np.float32(self.pose.y)
-        return self.crop.sample(self.signed, x, y, FAR) / np.float32(factor)
+        factor = np.float32(self.pose.size / pose.size)
+        return self.crop.sample(self.signed, *self.places(pose, grid), FAR) / factor
+
+    def places(self, pose: Pose, grid: tuple[Map, Map]) -> tuple[Map, Map]:
+        """Return where x, y of a picture in which the object is so lie in the outline's frame."""
+        factor = np.float32(self.pose.size / pose.size)
+        return (
+            (grid[0] - np.float32(pose.x)) * factor + np.float32(self.pose.x),
+            (grid[1] - np.float32(pose.y)) * factor + np.float32(self.pose.y),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,10 +74,14 @@ class ObjectMemory:
         pose: where the object is taken to be.
         last: its outline when it was last seen.
         full: its outline when all of it was last seen.
+        given: its outline in the frame of the user's prompt.
+        given_grey: (h, w) uint8, brightness of that outline's crop.
         anchor: colours in the frame of the user's prompt.
         recent: colours lately.
         near: colours by place in the picture, in the last frame.
         parts: colours by place on the object, over many frames.
+        texture: textures in the frame of the user's prompt.
+        recent_texture: textures lately.
         typical: how well the object matched its own colours when it was prompted.
         lost: frames since it was last seen; 0 if seen.
         point_ids: (N,) int64, the points of the last frame, by which new ones are known.
@@ -80,10 +91,14 @@ class ObjectMemory:
     pose: Pose
     last: Shape
     full: Shape
+    given: Shape
+    given_grey: Grey
     anchor: ColourModel
     recent: ColourModel
     near: LocalColours
     parts: LocalColours
+    texture: TextureModel
+    recent_texture: TextureModel
     typical: float
     lost: int
     point_ids: NDArray[np.int64]
@@ -95,10 +110,14 @@ class ObjectMemory:
             "pose": self.pose.array(),
             **_shape_arrays("last", self.last),
             **_shape_arrays("full", self.full),
+            **_shape_arrays("given", self.given),
+            "given_grey": self.given_grey,
             "anchor": np.stack([self.anchor.on, self.anchor.off]),
             "recent": np.stack([self.recent.on, self.recent.off]),
             "near": self.near.counts,
             "parts": self.parts.counts,
+            "texture": self.texture.moments,
+            "recent_texture": self.recent_texture.moments,
             "typical": np.array(self.typical),
             "lost": np.array(self.lost),
             "point_ids": self.point_ids,
@@ -112,10 +131,14 @@ class ObjectMemory:
             pose=_pose(arrays["pose"]),
             last=_shape("last", arrays),
             full=_shape("full", arrays),
+            given=_shape("given", arrays),
+            given_grey=np.asarray(arrays["given_grey"], np.uint8),
             anchor=ColourModel(*np.asarray(arrays["anchor"], np.float32)),
             recent=ColourModel(*np.asarray(arrays["recent"], np.float32)),
             near=LocalColours(np.asarray(arrays["near"], np.float32)),
             parts=LocalColours(np.asarray(arrays["parts"], np.float32)),
+            texture=TextureModel(np.asarray(arrays["texture"], np.float32)),
+            recent_texture=TextureModel(np.asarray(arrays["recent_texture"], np.float32)),
             typical=float(arrays["typical"]),
             lost=int(arrays["lost"]),
             point_ids=np.asarray(arrays["point_ids"], np.int64),

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.segmenters.appearance import Colours, Likeness
+from rvsam_video.segmenters.appearance import EVIDENCE_LIMIT, Colours, Likeness
 from rvsam_video.segmenters.band_cut import cut, edge_costs, signed_distance
 from rvsam_video.segmenters.base import ObjectPrompt
 from rvsam_video.segmenters.carrying import Carried
 from rvsam_video.segmenters.crop import Crop, Map
 from rvsam_video.segmenters.grabcut_settings import GrabCutSettings
 from rvsam_video.segmenters.object_memory import ObjectMemory
+from rvsam_video.segmenters.prompted_view import compare
 
 _BARRED = -10.0
 """Evidence where the object cannot be: outweighs all that can speak for it."""
@@ -56,19 +57,33 @@ def recut(
     carried: Carried,
     colours: Colours,
     looks: Likeness,
+    texture: Map,
+    reachable: NDArray[np.bool_],
     settings: GrabCutSettings,
 ) -> Recut:
-    """Cut an object anew where it is expected."""
+    """Cut an object anew where it is expected.
+
+    Args:
+        prompt: with the tracked points.
+        memory: of the object.
+        carried: where it is expected.
+        colours: of the crop.
+        looks: how much each pixel looks like it.
+        texture: (height, width) float32, the same by texture.
+        reachable: (height, width) bool, see `within_reach`.
+        settings: constants.
+    """
     hidden = _hidden_parts(memory, carried, settings)
     evidence = settings.looks * looks.here
     evidence += _expectation(memory, carried, hidden, settings)
-    evidence += settings.motion * np.clip(
-        carried.motion, -settings.motion_against, settings.motion_for
+    evidence += settings.motion * np.clip(carried.motion, -settings.motion_against, 0)
+    evidence += settings.layered * np.clip(
+        carried.layered, -settings.layered_limit, settings.layered_limit
     )
+    evidence += settings.texture * np.clip(texture, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
+    evidence += settings.given * _given(memory, carried, colours, settings)
     evidence += _pointed_out(prompt, carried.crop, settings)
-    band = max(settings.least_band, settings.band * carried.pose.size)
-    if not memory.lost:
-        evidence[(carried.signed < -band) & ~hidden] = _BARRED
+    evidence[~reachable] = _BARRED
     gain = np.float32(settings.gain)
     costs = edge_costs(colours.image, settings.stiffness * settings.gain)
     inside = cut(evidence * gain, *costs, settings.rounds) > 0.5
@@ -77,6 +92,17 @@ def recut(
     area = float(inside.sum()) / carried.crop.scale**2
     fullness = area / carried.pose.size**2
     return Recut(inside, _score(inside, fullness, carried, looks), fullness)
+
+
+def within_reach(
+    memory: ObjectMemory, carried: Carried, settings: GrabCutSettings
+) -> NDArray[np.bool_]:
+    """Return (height, width) bool: where the object may be, and evidence is worth its time."""
+    if memory.lost:
+        return np.ones(carried.signed.shape, np.bool_)
+    band = max(settings.least_band, settings.band * carried.pose.size)
+    near = carried.signed >= -band
+    return np.asarray(near | _hidden_parts(memory, carried, settings), np.bool_)
 
 
 def _hidden_parts(
@@ -108,6 +134,18 @@ def _expectation(
     outside = np.minimum(odds, 0) * np.where(hidden, settings.hidden_prior, 1)
     trust = settings.found_prior if memory.lost else carried.trust
     return np.asarray(np.where(signed > 0, within, outside) * trust, np.float32)
+
+
+def _given(
+    memory: ObjectMemory, carried: Carried, colours: Colours, settings: GrabCutSettings
+) -> Map:
+    """What the user's own mask says, where it can still be recognised."""
+    vote = compare(memory.given, memory.given_grey, carried.pose, carried.grid, colours.grey)
+    if vote is None:
+        return np.zeros_like(carried.signed)
+    limit = settings.given_limit
+    said = vote.trust * np.clip(vote.signed / settings.spread, -limit, limit)
+    return np.asarray(said, np.float32)
 
 
 def _pointed_out(prompt: ObjectPrompt, crop: Crop, settings: GrabCutSettings) -> Map:

@@ -18,13 +18,15 @@ from rvsam_video.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER, VideoSegmente
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Frame
 from rvsam_video.io import open_source
+from rvsam_video.io.run_identity import Json
+from rvsam_video.part_devices import part_devices
 from rvsam_video.presets import PRESETS, Preset
 from rvsam_video.prompts import Prompt
-from rvsam_video.results import FrameResult
-from rvsam_video.segmenters import create_segmenter, segmenter_names
+from rvsam_video.results import FrameResult, PointTable
+from rvsam_video.segmenters import Segmenter, create_segmenter, segmenter_names
 from rvsam_video.segmenters import weights_of as segmenter_weights
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.trackers import create_tracker, tracker_names
+from rvsam_video.trackers import ClipTracker, create_tracker, tracker_names
 from rvsam_video.trackers import weights_of as tracker_weights
 from rvsam_video.trackers.clips import create_clip_tracker
 from rvsam_video.whole_clip import ClipObject, ClipSegmenter
@@ -101,6 +103,22 @@ class Method:
             "tracker_weights": tracker_weights(parts.tracker, self.tracker_checkpoint),
         }
 
+    def identity(self) -> dict[str, Json]:
+        """Return which parts are run, to be noted; the engine's settings are not among it.
+
+        Raises:
+            WeightsError: if a file of weights is not there.
+        """
+        parts = self.parts()
+        return {
+            "preset": self.preset,
+            "tracker": parts.tracker,
+            "segmenter": parts.segmenter,
+            **{name: facts.get("sha256") for name, facts in self.weights().items()},
+            "device": self.device,
+            "backend": self.backend,
+        }
+
 
 def _check(what: str, name: str, names: list[str]) -> None:
     if name not in names:
@@ -119,13 +137,27 @@ def build(method: Method) -> Follower:
         WeightsError: if weights cannot be had.
     """
     parts = method.parts()
-    network = create_segmenter(parts.segmenter, method.checkpoint, method.device, method.backend)
     if parts.longest_side is None:
-        tracker = create_tracker(parts.tracker, method.tracker_checkpoint)
-        return Streaming(VideoSegmenter(tracker, network, parts.settings))
-    clip_tracker = create_clip_tracker(parts.tracker, method.tracker_checkpoint)
+        device, _ = part_devices(parts.tracker, parts.segmenter, method.device)
+        tracker = create_tracker(parts.tracker, method.tracker_checkpoint, device)
+        return Streaming(VideoSegmenter(tracker, build_segmenter(method), parts.settings))
+    clip_tracker, segmenter = build_clip_tracker(method), build_segmenter(method)
     rule = longest_side(parts.longest_side)
-    return WholeClips(ClipSegmenter(clip_tracker, network, parts.settings, rule=rule))
+    return WholeClips(ClipSegmenter(clip_tracker, segmenter, parts.settings, rule=rule))
+
+
+def build_segmenter(method: Method) -> Segmenter:
+    """Make the segmenter alone; raises as `build`."""
+    parts = method.parts()
+    _, device = part_devices(parts.tracker, parts.segmenter, method.device)
+    return create_segmenter(parts.segmenter, method.checkpoint, device, method.backend)
+
+
+def build_clip_tracker(method: Method) -> ClipTracker:
+    """Make the tracker for whole clips alone; raises as `build`."""
+    parts = method.parts()
+    device, _ = part_devices(parts.tracker, parts.segmenter, method.device)
+    return create_clip_tracker(parts.tracker, method.tracker_checkpoint, device)
 
 
 class Streaming:
@@ -151,8 +183,16 @@ class WholeClips:
         asked = [
             ClipObject(object_id=number, frame=0, mask=mask) for number, mask in objects.items()
         ]
-        height, width = asked[0].mask.shape if asked and asked[0].mask is not None else (0, 0)
+        if not asked:
+            return _nothing(pictures)
+        height, width = next(iter(objects.values())).shape
         return self._segmenter.segment(partial(read_pictures, pictures), asked, (width, height))
+
+
+def _nothing(pictures: Path) -> Iterator[FrameResult]:
+    """Yield results without objects, as a run without prompts does."""
+    for frame in read_pictures(pictures):
+        yield FrameResult(frame.index, frame.time, frame.image, (), PointTable.empty())
 
 
 def read_pictures(folder: Path) -> Iterator[Frame]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from rvsam_video.errors import RvsamError, SourceError
+from rvsam_video.errors import SourceError
 from rvsam_video.evals.building import Follower, Method, build, share_processors
 from rvsam_video.evals.davis import DavisScores, gather
 from rvsam_video.evals.davis_files import save_tables
 from rvsam_video.evals.davis_layout import DavisSequence, DavisSet, Year
 from rvsam_video.evals.davis_masks import first_objects
 from rvsam_video.evals.davis_scoring import SequenceScores, Tick, score_sequence
+from rvsam_video.evals.ending import noting_the_end
 from rvsam_video.evals.report import save_report
 from rvsam_video.evals.workers import Watch, each
 from rvsam_video.io.layout import MASK_FOLDER, PARTS_FOLDER
@@ -96,7 +96,7 @@ def evaluate_davis(
         work = partial(_track_and_score, out=out, method=method, year=chosen.year, workers=workers)
         ledger = _Ledger(folder, chosen, watch)
         # Libraries for tracking have threads of their own, which do not survive a fork.
-        with _noting_the_end(folder):
+        with noting_the_end(folder):
             tracked = each(work, chosen.sequences, workers=workers, watch=ledger, start="spawn")
         scores = gather(chosen, [sequence.scores for sequence in tracked])
         files = (*save_tables(scores, out), save_report(scores, out))
@@ -109,19 +109,6 @@ def evaluate_davis(
             sum(timings.get(name, 0.0) for name in names),
             files,
         )
-
-
-@contextmanager
-def _noting_the_end(folder: RunFolder) -> Iterator[None]:
-    """Note in `run.json` how the block ended, if it did not end well."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        folder.finish("interrupted")
-        raise
-    except RvsamError as error:
-        folder.finish("failed", str(error))
-        raise
 
 
 class _Ledger:
@@ -150,18 +137,12 @@ class _Ledger:
 def _command(chosen: DavisSet, method: Method) -> dict[str, Json]:
     """Return all that decides the masks; an evaluation goes on only if this is the same."""
     parts = method.parts()
-    weights = method.weights()
     return {
         "evaluation": f"DAVIS {chosen.year}",
         "data": str(chosen.root.resolve()),
-        "preset": method.preset,
         "settings": parts.settings.to_dict(),
         "longest_side": parts.longest_side,
-        "tracker": parts.tracker,
-        "segmenter": parts.segmenter,
-        **{name: facts.get("sha256") for name, facts in weights.items()},
-        "device": method.device,
-        "backend": method.backend,
+        **method.identity(),
     }
 
 

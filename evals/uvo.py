@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -98,7 +98,11 @@ def uvo_annotations(root: Path, *, version: str = "1.0", split: str = "val") -> 
 
 
 def score_track_files(
-    truth: Path, results: Path, *, categories: Categories = "ignore"
+    truth: Path,
+    results: Path,
+    *,
+    categories: Categories = "ignore",
+    videos: Collection[int] | None = None,
 ) -> TrackReport:
     """Score a file of results.
 
@@ -109,11 +113,16 @@ def score_track_files(
             `-Infinity`, which is no JSON but is what Python, and with it the code of SAM-PT, writes
             for a track without a score; such tracks come last.
         categories: how they count.
+        videos: ids of the videos that count, the only ones in the results; None for all.
 
     Raises:
         SourceError: if a file is missing, damaged or does not fit the other.
     """
-    scorer = TrackScorer(load_track_truth(truth), categories)
+    found = load_track_truth(truth)
+    if videos is not None:
+        chosen = {key: video for key, video in found.videos.items() if key in videos}
+        found = replace(found, videos=chosen)
+    scorer = TrackScorer(found, categories)
     for position, entry in enumerate(json_list(results)):
         try:
             scorer.add(entry)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.evals.building import Method
+from rvsam_video.evals.building import Method, build_clip_tracker, build_segmenter
+from rvsam_video.evals.ending import noting_the_end
 from rvsam_video.evals.track_results import TrackResults
 from rvsam_video.evals.track_truth import TruthVideo, load_track_truth
 from rvsam_video.frame import Frame
@@ -25,8 +26,6 @@ from rvsam_video.io.layout import PARTS_FOLDER
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.writing import replacing, writing
-from rvsam_video.segmenters import create_segmenter
-from rvsam_video.trackers.clips import create_clip_tracker
 
 State = Literal["done", "was there already"]
 Progress = Callable[[TruthVideo, State], None]
@@ -92,23 +91,28 @@ def run_uvo(options: UvoOptions, progress: Progress | None = None) -> Path:
 
     Raises:
         UsageError: if there is no video of one of the ids, or a part cannot find objects.
+        WeightsError: if weights cannot be had.
         SourceError: if annotations or frames are missing or damaged.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
     videos = _chosen(options)
+    for video in videos:
+        _check_frames(video, options.frames)
+    engine = _engine(options)
     with RunFolder.open(options.out, _command(options), overwrite=options.overwrite) as folder:
         if options.overwrite:
             _remove_parts(options.out)
         results = TrackResults(options.out)
-        engine = _engine(options) if any(not results.has(video.id) for video in videos) else None
-        for video in videos:
-            there = results.has(video.id)
-            if not there and engine is not None:
-                _follow(engine, video, options.frames, results)
-            if progress is not None:
-                progress(video, "was there already" if there else "done")
-        path = results.assemble([video.id for video in videos])
+        with noting_the_end(folder):
+            for video in videos:
+                there = results.has(video.id)
+                if not there:
+                    _follow(engine, video, options.frames, results)
+                if progress is not None:
+                    progress(video, "was there already" if there else "done")
+            path = results.assemble([video.id for video in videos])
         folder.update(counts={"videos": len(videos)})
+        folder.finish("complete")
         return path
 
 
@@ -121,32 +125,45 @@ def _chosen(options: UvoOptions) -> list[TruthVideo]:
     if unknown:
         msg = f"there is no video {unknown[0]} in {options.annotations}; it has {len(known)}"
         raise UsageError(msg)
-    return [known[key] for key in options.videos]
+    return [known[key] for key in dict.fromkeys(options.videos)]
+
+
+def _check_frames(video: TruthVideo, frames: Path) -> None:
+    """Refuse a video whose pictures are not those annotated, before any is tracked."""
+    names = video.file_names
+    if not names or len(names) != (video.frames or len(names)):
+        msg = (
+            f"the annotations name {len(names)} pictures for the {video.frames} frames of video "
+            f"{video.id}; it cannot be tracked"
+        )
+        raise SourceError(msg)
+    missing = [name for name in names if not (frames / name).is_file()]
+    if missing:
+        msg = (
+            f"video {video.id} lacks {len(missing)} of {len(names)} frames, the first of them "
+            f"{frames / missing[0]}; split the video again, or name the folder with --frames"
+        )
+        raise SourceError(msg)
 
 
 def _command(options: UvoOptions) -> dict[str, Json]:
-    parts, settings = options.method.parts(), options.options
     return {
         "evaluation": "UVO",
         "annotations": str(options.annotations.resolve()),
         "frames": str(options.frames.resolve()),
-        "tracker": parts.tracker,
-        "segmenter": parts.segmenter,
-        "settings": instance_settings(parts.settings).to_dict(),
-        "most": settings.most,
-        "propose_every": settings.propose_every,
-        **{name: facts.get("sha256") for name, facts in options.method.weights().items()},
+        "settings": instance_settings(options.method.parts().settings).to_dict(),
+        "instances": asdict(options.options),
+        **options.method.identity(),
     }
 
 
 def _engine(options: UvoOptions) -> InstanceSegmenter:
-    method, parts = options.method, options.method.parts()
-    network = create_segmenter(parts.segmenter, method.checkpoint, method.device, method.backend)
+    segmenter = build_segmenter(options.method)
     return InstanceSegmenter(
-        create_clip_tracker(parts.tracker, method.tracker_checkpoint),
-        network,
-        automatic_proposals(network),
-        instance_settings(parts.settings),
+        build_clip_tracker(options.method),
+        segmenter,
+        automatic_proposals(segmenter),
+        instance_settings(options.method.parts().settings),
         options.options,
     )
 
@@ -164,13 +181,16 @@ def _follow(
 
 
 def _read(paths: list[Path], video: TruthVideo) -> Iterator[Frame]:
-    if not paths:
-        msg = f"the annotations name no pictures for video {video.id}; it cannot be tracked"
-        raise SourceError(msg)
     for index, path in enumerate(paths):
-        with open_source(path) as picture:
-            for frame in picture:
-                yield Frame(index, float(index), frame.image)
+        with open_source(path) as source:
+            pictures = [frame.image for frame in source]
+        if [picture.shape[:2] for picture in pictures] != [(video.height, video.width)]:
+            msg = (
+                f"{path} is no picture of {video.width}x{video.height} pixels, as video {video.id} "
+                "has them; split the video again"
+            )
+            raise SourceError(msg)
+        yield Frame(index, float(index), pictures[0])
 
 
 def _remove_parts(out: Path) -> None:

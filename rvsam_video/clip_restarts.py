@@ -198,14 +198,6 @@ class _Run:
 
 def _joined(tables: Sequence[PointTable]) -> PointTable:
     """Return the points of several tables in one."""
-    empty = PointTable(
-        ids=np.zeros(0, np.int64),
-        object_ids=np.zeros(0, np.int64),
-        labels=np.zeros(0, np.int8),
-        xy=np.zeros((0, 2), np.float32),
-        confidence=np.zeros(0, np.float32),
-        states=np.zeros(0, np.int8),
-    )
-    columns = [table.to_arrays() for table in (empty, *tables)]
+    columns = [table.to_arrays() for table in (PointTable.empty(), *tables)]
     joined = {name: np.concatenate([item[name] for item in columns]) for name in columns[0]}
     return PointTable(**joined)

@@ -83,6 +83,18 @@ class PointTable:
     confidence: NDArray[np.float32]
     states: NDArray[np.int8]
 
+    @classmethod
+    def empty(cls) -> PointTable:
+        """Return a table without points."""
+        return cls(
+            ids=np.zeros(0, np.int64),
+            object_ids=np.zeros(0, np.int64),
+            labels=np.zeros(0, np.int8),
+            xy=np.zeros((0, 2), np.float32),
+            confidence=np.zeros(0, np.float32),
+            states=np.zeros(0, np.int8),
+        )
+
     def __len__(self) -> int:
         """Return the number of points."""
         return len(self.ids)

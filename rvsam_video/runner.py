@@ -14,16 +14,17 @@ from rvsam_video.io.layout import PROMPTS_FILE
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sink_names import DEFAULT_SINKS
 from rvsam_video.io.sinks import SinkContext, create_sinks
+from rvsam_video.part_devices import part_devices
 from rvsam_video.prompt_file import save_prompts
 from rvsam_video.prompt_json import prompts_to_json
 from rvsam_video.prompts import Prompt
 from rvsam_video.run_loop import Job, RunListener, RunSummary, Silent, drive, refuse_endless
 from rvsam_video.run_options import CommonOptions
-from rvsam_video.segmenters import SAM_VARIANTS, Segmenter, create_segmenter
+from rvsam_video.segmenters import Segmenter, create_segmenter
 from rvsam_video.segmenters import weights_of as segmenter_weights
 from rvsam_video.session import Session
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.trackers import COTRACKER_VARIANTS, PointTracker, create_tracker
+from rvsam_video.trackers import PointTracker, create_tracker
 from rvsam_video.trackers import weights_of as tracker_weights
 from rvsam_video.trackers.clips import as_sam_pt
 
@@ -124,16 +125,11 @@ def _prepare(options: RunOptions, source: FrameSource) -> Job:
 def load_parts(options: RunOptions) -> tuple[PointTracker, Segmenter]:
     """Load tracker and segmenter of a run.
 
-    The device is for networks: a part without one is not asked.
-
     Raises:
         UsageError: if a name is unknown, or the device cannot be used.
         WeightsError: if weights cannot be had, or are those of another network.
     """
-    learned = (options.tracker in COTRACKER_VARIANTS, options.segmenter in SAM_VARIANTS)
-    on_tracker, on_segmenter = (
-        "auto" if any(learned) and not itself else options.device for itself in learned
-    )
+    on_tracker, on_segmenter = part_devices(options.tracker, options.segmenter, options.device)
     segmenter = create_segmenter(
         options.segmenter, options.checkpoint, on_segmenter, options.backend
     )

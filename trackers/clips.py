@@ -27,7 +27,7 @@ def create_clip_tracker(
         WeightsError: if the weights cannot be had, or are those of another network.
     """
     tracker = create_tracker(name, checkpoint, device)
-    if is_first_version(name):
+    if _is_first_version(name):
         from rvsam_video.trackers.cotracker.both_ways import BothWays
         from rvsam_video.trackers.cotracker.tracker import CoTracker
 
@@ -36,7 +36,7 @@ def create_clip_tracker(
     return ForwardClip(tracker)
 
 
-def is_first_version(name: str) -> bool:
+def _is_first_version(name: str) -> bool:
     """Whether this is a CoTracker of version 1, which SAM-PT uses."""
     variant = COTRACKER_VARIANTS.get(name)
     return variant is not None and variant.version == 1
@@ -44,7 +44,7 @@ def is_first_version(name: str) -> bool:
 
 def as_sam_pt(tracker: PointTracker) -> PointTracker:
     """Return the tracker with SAM-PT's settings if it is CoTracker 1; any other as it is."""
-    if not is_first_version(tracker.name):
+    if not _is_first_version(tracker.name):
         return tracker
     from rvsam_video.trackers.cotracker.sam_pt import sam_pt_settings
     from rvsam_video.trackers.cotracker.tracker import CoTracker

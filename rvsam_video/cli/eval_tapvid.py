@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     debug: bool,  # noqa: ARG001
 ) -> int:
     """Run a point tracker on TAP-Vid at 256x256 and score it: AJ, delta_avg and OA."""
-    from rvsam_video.cli.running import prepare_networks
+    from rvsam_video.cli.running import prepare_networks, show_notices
     from rvsam_video.evals.tapvid import score_tapvid
     from rvsam_video.evals.tapvid_run import TapvidOptions, run_tapvid
     from rvsam_video.evals.track_report import point_values
@@ -62,11 +62,11 @@ def command(  # noqa: PLR0913 (one parameter per option)
         def progress(name: str, there: bool) -> None:
             reporter.say(f"{name}: {'was there already' if there else 'done'}")
 
-        prepare_networks({tracker: tracker_checkpoint}, shown=not as_json)
+        networks = {tracker: tracker_checkpoint}
+        prepare_networks(networks, shown=not as_json)
         follow = create_tracker(tracker, tracker_checkpoint, device)
         weights = weights_of(tracker, tracker_checkpoint)
-        if "notice" in weights:
-            reporter.say(weights["notice"])
+        show_notices(networks, shown=not as_json)
         try:
             run_tapvid(follow, options, progress, weights=weights.get("sha256"))
         except KeyboardInterrupt:

@@ -71,13 +71,14 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
     annotations = uvo_annotations(root, version=version, split=split)
     method = Method(**given)
+    ids = _ids(videos)
     options = UvoOptions(
         annotations=annotations,
         frames=frames or uvo_frames(annotations, version=version),
         out=out,
         method=method,
         options=InstanceOptions(most=most, propose_every=propose_every),
-        videos=_ids(videos),
+        videos=ids,
         overwrite=overwrite,
     )
     reporter = reporter_for(as_json=as_json)
@@ -94,18 +95,21 @@ def command(  # noqa: PLR0913 (one parameter per option)
         except KeyboardInterrupt:
             reporter.say(f"stopped; the same command goes on from here ({out})")
             return INTERRUPTED
-    _score(annotations, results, published=(version, split) == ("1.0", "val"), as_json=as_json)
+    published = ids is None and (version, split) == ("1.0", "val")
+    _score(annotations, results, ids, published=published, as_json=as_json)
     return 0
 
 
-def _score(annotations: Path, results: Path, *, published: bool, as_json: bool) -> None:
+def _score(
+    annotations: Path, results: Path, videos: list[int] | None, *, published: bool, as_json: bool
+) -> None:
     from rich.console import Console
 
     from rvsam_video.evals.track_report import show, track_notes, track_tables, track_values
     from rvsam_video.evals.uvo import score_track_files
     from rvsam_video.evals.uvo_run import save_scores
 
-    report = score_track_files(annotations, results)
+    report = score_track_files(annotations, results, videos=videos)
     save_scores(results.with_name("scores.json"), track_values(report))
     if as_json:
         click.echo(json.dumps({"event": "scores", **track_values(report)}))

@@ -12,7 +12,6 @@ import click
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
-    from rvsam_video.cli.running import prepare_networks
     from rvsam_video.clip_frames import Source
     from rvsam_video.frame import Frame
     from rvsam_video.instances import Instance
@@ -39,9 +38,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A file of weights for the segmenter, instead of the published ones.",
 )
-@click.option(
-    "--device", default="auto", show_default=True, help="For the segmenter: cpu, cuda, mps."
-)
+@click.option("--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps.")
 @click.option(
     "--most", type=click.IntRange(1), default=100, show_default=True, help="Objects at most."
 )
@@ -78,14 +75,19 @@ def command(  # noqa: PLR0913 (one parameter per option)
     Example:
       rvsam-video instances clip.mp4 --propose-every 30 --out clip.json
     """
+    from rvsam_video.cli.running import prepare_networks, show_notices
     from rvsam_video.instances import InstanceOptions, InstanceSegmenter, automatic_proposals
+    from rvsam_video.part_devices import part_devices
     from rvsam_video.segmenters import create_segmenter
     from rvsam_video.trackers.clips import create_clip_tracker
 
     read = _reading(source, max_frames)
-    prepare_networks({tracker: tracker_checkpoint, segmenter: checkpoint}, shown=not as_json)
-    follow = create_clip_tracker(tracker, tracker_checkpoint)
-    network = create_segmenter(segmenter, checkpoint, device)
+    networks = {tracker: tracker_checkpoint, segmenter: checkpoint}
+    prepare_networks(networks, shown=not as_json)
+    on_tracker, on_segmenter = part_devices(tracker, segmenter, device)
+    follow = create_clip_tracker(tracker, tracker_checkpoint, on_tracker)
+    network = create_segmenter(segmenter, checkpoint, on_segmenter)
+    show_notices(networks, shown=not as_json)
     options = InstanceOptions(most=most, propose_every=propose_every)
     engine = InstanceSegmenter(follow, network, automatic_proposals(network), options=options)
     found = engine.segment(read)

@@ -79,11 +79,9 @@ def prepare_method(method: Method, *, shown: bool) -> None:
         UsageError: if a name is unknown.
         WeightsError: if weights cannot be had.
     """
-    from rvsam_video.cli.running import prepare_networks
+    from rvsam_video.cli.running import prepare_networks, show_notices
 
     parts = method.parts()
     networks = {parts.tracker: method.tracker_checkpoint, parts.segmenter: method.checkpoint}
     prepare_networks(networks, shown=shown)
-    for facts in method.weights().values():
-        if shown and "notice" in facts:
-            click.echo(facts["notice"], err=True)
+    show_notices(networks, shown=shown)

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import click
+
 from rvsam_video.cli.main import INTERRUPTED
 from rvsam_video.cli.progress import Reporter, reporter_for
 
@@ -112,6 +114,23 @@ def prepare_networks(networks: Mapping[str, Path | None], *, shown: bool) -> Non
         if networks[name] is None and not _in_cache(name):
             with download_progress(name, shown=shown) as progress:
                 checkpoint_path(name, progress=progress)
+
+
+def show_notices(networks: Mapping[str, Path | None], *, shown: bool) -> None:
+    """Say what users must be told of the licences of weights that are there.
+
+    Args:
+        networks: as for `prepare_networks`.
+        shown: false where machines read the output.
+
+    Raises:
+        WeightsError: if a file is not there.
+    """
+    from rvsam_video.checkpoints import CHECKPOINTS, describe_weights
+
+    for name, path in networks.items():
+        if shown and name in CHECKPOINTS and (notice := describe_weights(name, path).get("notice")):
+            click.echo(notice, err=True)
 
 
 def about_part(name: str, checkpoint: Path | None) -> str:

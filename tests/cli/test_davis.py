@@ -87,6 +87,21 @@ def test_tables_go_to_the_masks_by_default(davis, tmp_path, capsys):
     assert done["files"] == [str(results / name) for name in TABLES]
 
 
+def test_a_preset_for_whole_clips_runs_with_other_parts(davis, tmp_path, capsys):
+    plain = ["--preset", "paper", "--tracker", "lucas-kanade", "--segmenter", "grabcut"]
+    one = evaluate(davis, tmp_path / "run", *plain, "--sequences", "first")
+    assert main(one) == 0
+    assert "tracker lucas-kanade, segmenter grabcut, preset paper" in capsys.readouterr().err
+    with (tmp_path / "run" / TABLES[1]).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["Sequence"] for row in rows] == ["first_1", "first_2", "first_3"]
+    assert all(float(row["J-Mean"]) > 0.7 for row in rows)
+    command = json.loads((tmp_path / "run" / "run.json").read_text())["command"]
+    assert (command["longest_side"], command["settings"]["sam_pt_exact"]) == (1024, True)
+    assert main([*one, "--tracker", "cotracker1", "--tracker-checkpoint", "none.pth"]) == 1
+    assert "none.pth" in capsys.readouterr().err
+
+
 def test_an_evaluation_goes_on_where_it_was(davis, evaluated, tmp_path, capsys):
     out = tmp_path / "run"
     assert main(evaluate(davis, out, "--sequences", "second")) == 0

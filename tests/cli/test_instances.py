@@ -30,6 +30,9 @@ def here(tmp_path, monkeypatch, fakes):
     disc = fakes.DiscSegmenter(radius=45)
     monkeypatch.setitem(segmenters._FACTORIES, "repvit-sam", lambda *_: disc)
     monkeypatch.setattr(instances, "automatic_proposals", lambda _: squares)
+    # Weights that are there are not fetched; nobody reads these.
+    (tmp_path / "repvit_sam.pt").touch()
+    monkeypatch.setenv("RVSAM_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

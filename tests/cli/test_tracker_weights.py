@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -107,3 +108,35 @@ def test_the_device_is_for_the_part_that_has_a_network(here, capsys):
     assert "device cpu" in capsys.readouterr().err
     assert main([*TRACK, *arguments, "--device", "gpu", "--overwrite"]) == 2
     assert "'gpu' cannot be used" in capsys.readouterr().err
+
+
+@pytest.fixture
+def tapvid(here):
+    """A clip of five frames and two points, `eval tapvid` on it, and what that noted."""
+    video = np.stack([frame.image for frame in SyntheticClip(frames=5, size=(64, 64))])
+    points = np.full((2, 5, 2), 0.5, np.float32)
+    (here / "points").mkdir()
+    np.savez(here / "points" / "one.npz", video=video, points=points, occluded=np.zeros((2, 5)))
+    return ["eval", "tapvid", "--root", "points", "--out", "out", "--tracker", NAME]
+
+
+def test_points_are_scored_with_weights_from_a_file(here, tapvid, capsys):
+    own = [*tapvid, "--tracker-checkpoint", "own.pth"]
+    assert main([*own, "--device", "cpu", "--json"]) == 0
+    digest = hashlib.sha256((here / "own.pth").read_bytes()).hexdigest()
+    assert json.loads((here / "out" / "tapvid.json").read_text())["weights"] == digest
+    with np.load(here / "out" / "one.npz") as tracks:
+        assert tracks["tracks"].shape == (2, 5, 2)
+    assert main([*own, "--device", "gpu"]) == 2
+    assert "'gpu' cannot be used" in capsys.readouterr().err
+    put_into_cache(here)
+    assert main(tapvid) == 0
+    shown = capsys.readouterr().err
+    assert shown.count(NOTICE) == 1
+    assert "one: was there already" in shown
+
+
+def test_points_without_weights_and_network_name_both_ways_out(here, tapvid, capsys):
+    assert main(tapvid) == 1
+    assert "--tracker-checkpoint PATH" in capsys.readouterr().err
+    assert not (here / "out").exists()

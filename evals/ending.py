@@ -1,0 +1,22 @@
+"""Note in `run.json` how an evaluation ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rvsam_video.errors import RvsamError
+from rvsam_video.io.run_folder import RunFolder
+
+
+@contextmanager
+def noting_the_end(folder: RunFolder) -> Iterator[None]:
+    """Note how the block ended, if it did not end well."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.finish("interrupted")
+        raise
+    except RvsamError as error:
+        folder.finish("failed", str(error))
+        raise

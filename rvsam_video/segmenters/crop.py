@@ -14,6 +14,14 @@ Map = NDArray[np.float32]
 """(h, w) float32, one value per pixel of a crop's grid."""
 
 
+def window_of(region: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return rows and columns of the smallest rectangle around a region; empty without any."""
+    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Crop:
     """A rectangle of the picture and the grid of pixels that stands for it.

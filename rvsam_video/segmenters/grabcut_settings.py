@@ -25,9 +25,9 @@ class GrabCutSettings:
         motion_against: most that motion may say against the object; nearly all that looks can say
             for it, so that what is left behind does not stay in the mask.
         layered: weight of whether a pixel's look goes with the object's motion. It tells the
-            sides of a boundary apart, and what was missed may win it back.
-        layered_limit: most that it may say, either way: what an object casts, its shadow or its
-            mirror image, moves with it too, and must be outvoted by looks.
+            sides of a boundary apart, and what was missed may win it back; but what an object
+            casts, its shadow or its mirror image, moves with it too, and looks must outvote it.
+        layered_limit: most that it may say, either way, before the weight: odds of 7 to 1.
         texture: weight of colours and texture together, at several scales.
         recent_texture: share of recent texture against that of the user's frame.
         given: weight of the user's mask, carried over from that frame at once.
@@ -65,7 +65,7 @@ class GrabCutSettings:
     looks: float = 1.5
     motion: float = 1.0
     motion_against: float = 4.0
-    layered: float = 1.0
+    layered: float = 0.5
     layered_limit: float = 2.0
     texture: float = 0.7
     recent_texture: float = 0.5

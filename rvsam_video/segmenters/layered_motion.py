@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from rvsam_video.segmenters.crop import Map
+from rvsam_video.segmenters.crop import Map, window_of
 from rvsam_video.segmenters.dense_motion import Grey, Motion
 from rvsam_video.segmenters.motion_models import Layer
 
@@ -61,18 +60,13 @@ def layer_evidence(
         (h, w) float32 over the motion's grid, log of the ratio of the squared differences; 0
         away from the layers.
     """
-    window = _window(layers[0].region | layers[1].region)
+    window = window_of(layers[0].region | layers[1].region)
     reach = max(_SPREAD * size, _LEAST_SPREAD)
     own, other = (_difference(before, now, motion, layer, window, reach) for layer in layers)
     floor = np.float32(_NOISE**2)
     evidence = np.zeros(now.shape, np.float32)
     evidence[window] = np.log((other + floor) / (own + floor))
     return evidence
-
-
-def _window(region: NDArray[np.bool_]) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _difference(

@@ -12,7 +12,7 @@ from rvsam_video.segmenters.appearance import EVIDENCE_LIMIT, Colours, Likeness
 from rvsam_video.segmenters.band_cut import cut, edge_costs, signed_distance
 from rvsam_video.segmenters.base import ObjectPrompt
 from rvsam_video.segmenters.carrying import Carried
-from rvsam_video.segmenters.crop import Crop, Map
+from rvsam_video.segmenters.crop import Crop, Map, window_of
 from rvsam_video.segmenters.grabcut_settings import GrabCutSettings
 from rvsam_video.segmenters.object_memory import ObjectMemory
 from rvsam_video.segmenters.prompted_view import compare
@@ -84,14 +84,24 @@ def recut(
     evidence += settings.given * _given(memory, carried, colours, settings)
     evidence += _pointed_out(prompt, carried.crop, settings)
     evidence[~reachable] = _BARRED
-    gain = np.float32(settings.gain)
-    costs = edge_costs(colours.image, settings.stiffness * settings.gain)
-    inside = cut(evidence * gain, *costs, settings.rounds) > 0.5
+    inside = _cut_within(reachable, evidence, colours, settings)
     expected = (carried.signed > 0) | (carried.trust < _UNTRUSTED) | hidden
     inside = _expected_parts(inside, expected, settings.kept_share)
     area = float(inside.sum()) / carried.crop.scale**2
     fullness = area / carried.pose.size**2
     return Recut(inside, _score(inside, fullness, carried, looks), fullness)
+
+
+def _cut_within(
+    reachable: NDArray[np.bool_], evidence: Map, colours: Colours, settings: GrabCutSettings
+) -> NDArray[np.bool_]:
+    inside = np.zeros(reachable.shape, np.bool_)
+    window = window_of(reachable)
+    if inside[window].size:
+        costs = edge_costs(colours.image[window], settings.stiffness * settings.gain)
+        scaled = evidence[window] * np.float32(settings.gain)
+        inside[window] = cut(scaled, *costs, settings.rounds) > 0.5
+    return inside
 
 
 def within_reach(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import sys
@@ -145,9 +144,7 @@ def test_a_live_source_needs_a_tracker_that_streams(options, fakes, monkeypatch)
     camera = SimpleNamespace(
         live=True, name="camera 0", size=(160, 90), frame_count=None, close=lambda: None
     )
-    monkeypatch.setattr(
-        "rvsam_video.run_options.open_source", lambda *_, **__: contextlib.nullcontext(camera)
-    )
+    monkeypatch.setattr("rvsam_video.run_options.open_source", lambda *_, **__: camera)
     with pytest.raises(UsageError, match=r"camera 0 is live.*cotracker3-online"):
         run_points(options)
     assert not options.out.exists()

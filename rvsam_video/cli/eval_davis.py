@@ -48,12 +48,12 @@ def command(  # noqa: PLR0913 (one parameter per option)
     debug: bool,  # noqa: ARG001
     **given: Unpack[MethodArguments],
 ) -> int:
-    r"""Track every sequence from the masks of its first frame, and score the result.
+    """Track every sequence from the masks of its first frame, and score the result.
 
     \b
     Example:
       rvsam-video eval davis --root DAVIS --out runs/davis --workers 2
-    """
+    """  # noqa: D301 (click reads \b)
     from rvsam_video.evals.building import Method
     from rvsam_video.evals.davis_layout import find_davis
     from rvsam_video.evals.davis_run import evaluate_davis

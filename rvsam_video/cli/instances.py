@@ -67,14 +67,14 @@ def command(  # noqa: PLR0913 (one parameter per option)
     as_json: bool,
     debug: bool,  # noqa: ARG001
 ) -> None:
-    r"""Find everything in SOURCE, a video file or a folder of images, and follow it.
+    """Find everything in SOURCE, a video file or a folder of images, and follow it.
 
     Needs a learned segmenter; SOURCE is read several times.
 
     \b
     Example:
       rvsam-video instances clip.mp4 --propose-every 30 --out clip.json
-    """
+    """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.running import prepare_networks, show_notices
     from rvsam_video.instances import InstanceOptions, InstanceSegmenter, automatic_proposals
     from rvsam_video.part_devices import part_devices

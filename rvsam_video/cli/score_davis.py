@@ -48,12 +48,12 @@ def command(  # noqa: PLR0913 (one parameter per option)
     as_json: bool,
     debug: bool,  # noqa: ARG001
 ) -> None:
-    r"""Score masks on DAVIS as the official evaluation does: J, F and their statistics.
+    """Score masks on DAVIS as the official evaluation does: J, F and their statistics.
 
     \b
     Example:
       rvsam-video score davis --root DAVIS --results masks --split val
-    """
+    """  # noqa: D301 (click reads \b)
     from rvsam_video.evals.davis import score_davis
     from rvsam_video.evals.davis_files import save_tables
     from rvsam_video.evals.davis_layout import find_davis

@@ -79,7 +79,10 @@ def test_an_unknown_colour_is_one_sentence(here, capsys):
 def test_machines_get_one_json_object_per_line(here, capsys):
     assert main(["track", "clip.mp4", "--points", "80,45", "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [event["event"] for event in events] == ["message", "start", "progress", "done"]
+    # How often progress is told depends on the time it takes.
+    assert list(dict.fromkeys(event["event"] for event in events)) == [
+        "message", "start", "progress", "done",
+    ]  # fmt: skip
     assert events[-1]["frames"] == 8
     assert all(Path(name).is_file() for name in events[-1]["files"] if "." in Path(name).name)
 

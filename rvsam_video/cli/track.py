@@ -89,6 +89,13 @@ PICK = "pick"
     show_default=True,
     help="What runs the image encoder of a learned segmenter.",
 )
+@click.option(
+    "--restart-every",
+    type=click.IntRange(0),
+    metavar="FRAMES",
+    help="Choose an object's points anew after so many frames, as soon as its mask can be trusted; "
+    "0 never does.  [default: that of the preset, else 0]",
+)
 @click.option("--overlap", is_flag=True, help="Let masks of different objects overlap.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @run_options
@@ -105,6 +112,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     segmenter: str | None,
     checkpoint: Path | None,
     backend: str,
+    restart_every: int | None,
     overlap: bool,
     seed: int,
     as_json: bool,
@@ -144,7 +152,12 @@ def command(  # noqa: PLR0913 (one parameter per option)
         segmenter=choose_segmenter(segmenter or (chosen.segmenter if chosen else AUTO), checkpoint),
         checkpoint=checkpoint,
         backend=backend,
-        settings=replace(settings, overlap=overlap, seed=seed),
+        settings=replace(
+            settings,
+            overlap=overlap,
+            seed=seed,
+            restart_every=settings.restart_every if restart_every is None else restart_every,
+        ),
     )
     if picking:
         from rvsam_video.cli.picking import open_page

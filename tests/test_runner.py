@@ -103,7 +103,8 @@ def test_a_run_writes_every_output(finished, clip):
     lines = (finished / "points.csv").read_text().splitlines()
     assert len({line.split(",")[0] for line in lines[1:]}) == FRAMES
     assert sorted(path.name for path in finished.iterdir()) == [
-        "masks", "overlay.mp4", "points.csv", "prompts.json", "results.json", "run.json",
+        "contact_sheet.png", "masks", "overlay.mp4", "plots.png", "points.csv", "prompts.json",
+        "results.json", "run.json",
     ]  # fmt: skip
 
 

@@ -4,13 +4,14 @@ SAM's decoder projects all positions for every object and layer, which is where 
 goes. With T tokens, h heads of width d and N positions of C channels, the same sums can be grouped
 in two ways, and the cheaper one is taken:
 
-* projected: (N x C) by (C x hd) to project the positions, then T x N x hd per head;
+* projected: (N x C) by (C x hd) to project the positions, then T x N x hd per head, by PyTorch's
+  fused attention, which never writes down the h T x N shares: with many tokens those cost most;
 * folded: fewer tokens than positions carry the projection: q (W x) = (q W) x, so hT rows of C
   channels meet the positions directly, and what comes back is projected afterwards.
 
-Positions are kept as (B, h, d, N), the layout in which no head needs a copy. A first dimension of
-1 stands for positions that all B objects share: they are never copied either, the tokens of all
-objects become rows of one product instead.
+What objects share is kept as (B, h, d, N), the layout in which no head needs a copy. A first
+dimension of 1 stands for positions that all B objects share: they are never copied either, the
+tokens of all objects become rows of one product instead.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ def project(image: Tensor, weight: Tensor) -> Tensor:
     return torch.bmm(rows, image.transpose(1, 2)).view(len(image), *weight.shape[:2], -1)
 
 
+def _by_position(projected: Tensor) -> Tensor:
+    """Bring (B, h, d, N) into (B, h, N, d), which the fused attention wants."""
+    return projected.transpose(2, 3).contiguous()
+
+
 def _per_head(weight: Tensor, heads: int) -> Tensor:
     return weight.detach().view(heads, -1, *weight.shape[1:])
 
@@ -90,7 +96,9 @@ class TokensToImage:
             (B, T, C) to be added to the tokens.
         """
         if tokens.shape[1] > FOLD_LIMIT:
-            return self.projected(tokens, project(placed, self.key), project(image, self.value))
+            key = split_heads(F.linear(placed, self.key.flatten(0, 1)), self.heads)
+            value = split_heads(F.linear(image, self.value.flatten(0, 1)), self.heads)
+            return self._fused(tokens, key, value)
         # A key's bias adds the same to all positions' scores, so the softmax cancels it.
         query = (self._query(tokens) @ self.key).flatten(1, 2)
         weights = torch.bmm(query, placed.transpose(1, 2)).softmax(-1)
@@ -105,6 +113,8 @@ class TokensToImage:
             key: (B or 1, h, d, N).
             value: (B or 1, h, d, N).
         """
+        if tokens.shape[1] > FOLD_LIMIT:
+            return self._fused(tokens, _by_position(key), _by_position(value))
         query = self._query(tokens)
         count = len(query)
         if len(key) < count:
@@ -113,6 +123,12 @@ class TokensToImage:
         if len(key) < count:
             mixed = mixed.view(self.heads, count, -1, mixed.shape[3]).transpose(0, 1)
         return self._out(mixed)
+
+    def _fused(self, tokens: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend to (B or 1, h, N, d) keys and values."""
+        query = self._query(tokens)
+        key, value = (item.expand(len(query), -1, -1, -1) for item in (key, value))
+        return self._out(F.scaled_dot_product_attention(query, key, value, scale=1.0))
 
     def _query(self, tokens: Tensor) -> Tensor:
         query = split_heads(self.attention.q_proj(tokens), self.heads)
@@ -139,49 +155,72 @@ class ImageToTokens:
         self._out_weight = attention.out_proj.weight.detach().t().contiguous()
         self._out_bias = attention.out_proj.bias.detach()
 
-    def weights(self, tokens: Tensor, placed: Tensor, filler: Tensor | None) -> Tensor:
-        """Return the (B, h, T, N) share of each token in each position.
+    def __call__(
+        self, image: Tensor, tokens: Tensor, values: Tensor, placed: Tensor, filler: Tensor | None
+    ) -> Tensor:
+        """Attend.
 
         Args:
+            image: (B, N, C).
             tokens: (B, T, C), with their positions added.
+            values: (B, T, C), the same without.
             placed: (B, N, C) image with its positional encoding added.
             filler: (B, T) bool, tokens that get no share, or None.
+
+        Returns:
+            (B, N, C) image with the attended tokens added.
         """
         if tokens.shape[1] > FOLD_LIMIT:
-            return self.projected_weights(tokens, project(placed, self.query), filler)
+            query = split_heads(F.linear(placed, self.query.flatten(0, 1)), self.heads)
+            return self._fused(image, tokens, values, query, filler)
         key = self._key(tokens)
         folded = (key @ self.query).flatten(1, 2)
         offset = self._offset(key, filler).flatten(1, 2)
         scores = torch.baddbmm(offset, folded, placed.transpose(1, 2))
-        return scores.view(len(key), self.heads, -1, placed.shape[1]).softmax(2)
+        shares = scores.view(len(key), self.heads, -1, placed.shape[1]).softmax(2)
+        return self._folded(image, values, shares)
 
-    def projected_weights(self, tokens: Tensor, query: Tensor, filler: Tensor | None) -> Tensor:
-        """Return the same for positions that are projected to (B or 1, h, d, N), without bias."""
-        key = self._key(tokens)
-        offset = self._offset(key, filler)
-        if len(query) == len(key):
-            return (key @ query + offset).softmax(2)
-        rows = key.transpose(0, 1).flatten(1, 2)
-        scores = (rows @ query[0]).view(self.heads, len(key), -1, query.shape[3])
-        return (scores + offset.transpose(0, 1)).softmax(2).transpose(0, 1)
-
-    def update(self, image: Tensor, weights: Tensor, tokens: Tensor) -> Tensor:
-        """Return the (B, N, C) image with the attended tokens added.
+    def projected(
+        self, image: Tensor, tokens: Tensor, values: Tensor, query: Tensor, filler: Tensor | None
+    ) -> Tensor:
+        """Attend from positions that are already projected, without bias.
 
         Args:
             image: (B or 1, N, C).
-            weights: (B, h, T, N) as `weights` returned.
-            tokens: (B, T, C) values.
+            tokens: (B, T, C), with their positions added.
+            values: (B, T, C), the same without.
+            query: (B or 1, h, d, N).
+            filler: (B, T) bool, tokens that get no share, or None.
         """
-        value = split_heads(self.attention.v_proj(tokens), self.heads)
-        if tokens.shape[1] <= FOLD_LIMIT:
-            addend = (value @ self._out_weight.view(self.heads, -1, image.shape[2])).flatten(1, 2)
-            mixed = weights.flatten(1, 2)
-        else:
-            addend = self._out_weight.expand(len(value), -1, -1)
-            mixed = (value.transpose(2, 3) @ weights).flatten(1, 2)
+        if tokens.shape[1] > FOLD_LIMIT:
+            return self._fused(image, tokens, values, _by_position(query), filler)
+        key = self._key(tokens)
+        offset = self._offset(key, filler)
+        if len(query) == len(key):
+            return self._folded(image, values, (key @ query + offset).softmax(2))
+        rows = key.transpose(0, 1).flatten(1, 2)
+        scores = (rows @ query[0]).view(self.heads, len(key), -1, query.shape[3])
+        shares = (scores + offset.transpose(0, 1)).softmax(2).transpose(0, 1)
+        return self._folded(image, values, shares)
+
+    def _folded(self, image: Tensor, values: Tensor, shares: Tensor) -> Tensor:
+        """Add the tokens by their (B, h, T, N) shares, projected before they are spread."""
+        value = split_heads(self.attention.v_proj(values), self.heads)
+        addend = (value @ self._out_weight.view(self.heads, -1, image.shape[2])).flatten(1, 2)
         base: Tensor = (image + self._out_bias).expand(len(value), -1, -1).contiguous()
-        return base.baddbmm_(mixed.transpose(1, 2), addend)
+        return base.baddbmm_(shares.flatten(1, 2).transpose(1, 2), addend)
+
+    def _fused(
+        self, image: Tensor, tokens: Tensor, values: Tensor, query: Tensor, filler: Tensor | None
+    ) -> Tensor:
+        """Add the tokens; `query` is (B or 1, h, N, d)."""
+        key = self._key(tokens)
+        value = split_heads(self.attention.v_proj(values), self.heads)
+        offset = self._offset(key, filler).transpose(2, 3)
+        query = query.expand(len(key), -1, -1, -1)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=offset, scale=1.0)
+        added: Tensor = self.attention.out_proj(mixed.transpose(1, 2).flatten(2))
+        return image + added
 
     def _key(self, tokens: Tensor) -> Tensor:
         key = split_heads(self.attention.k_proj(tokens), self.heads)

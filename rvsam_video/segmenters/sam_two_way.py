@@ -146,8 +146,8 @@ class _Layer:
         key, value, query = projections
         state = block.norm1(attend_among(block.self_attn, tokens, tokens, filler))
         state = self._settle(state, self.to_image.projected(state + tokens, key, value))
-        weights = self.to_tokens.projected_weights(state + tokens, query, filler)
-        return state, block.norm4(self.to_tokens.update(image, weights, state))
+        image = self.to_tokens.projected(image, state + tokens, state, query, filler)
+        return state, block.norm4(image)
 
     def __call__(
         self, state: Tensor, tokens: Tensor, filler: Tensor | None, image: Tensor, placed: Tensor
@@ -156,8 +156,8 @@ class _Layer:
         block = self.block
         state = block.norm1(state + attend_among(block.self_attn, state + tokens, state, filler))
         state = self._settle(state, self.to_image(state + tokens, placed, image))
-        weights = self.to_tokens.weights(state + tokens, placed, filler)
-        return state, block.norm4(self.to_tokens.update(image, weights, state))
+        image = self.to_tokens(image, state + tokens, state, placed, filler)
+        return state, block.norm4(image)
 
     def _settle(self, state: Tensor, attended: Tensor) -> Tensor:
         state = self.block.norm2(state + attended)

@@ -166,7 +166,7 @@ class Studio:
     def _new_object(self) -> dict[str, Any]:
         self._opened()
         key = self._book.new_object()
-        return {**self._tell(), "selected": key}
+        return {**self._tell(), "added": key}
 
     def _changed(self, change: Callable[[], None]) -> dict[str, Any]:
         self._opened()

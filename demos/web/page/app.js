@@ -39,9 +39,12 @@ function problem(text) {
 
 function apply(next) {
   if (!next) return;
+  const before = state.objects.map((item) => item.id);
   state = next;
   const ids = state.objects.map((item) => item.id);
-  if (next.selected) selected = next.selected;
+  // A new object is the one to be clicked next, whichever message tells of it first.
+  const added = ids.filter((id) => !before.includes(id));
+  if (added.length) selected = added[added.length - 1];
   if (!ids.includes(selected)) selected = ids.length ? ids[ids.length - 1] : null;
   $("name").textContent = state.name || "";
   $("state").textContent = state.live && state.state === "tracking" ? "live" : state.state;

@@ -72,7 +72,7 @@ def test_a_visitor_clicks_tracks_and_takes_everything_away(opened, clip) -> None
 def test_an_object_added_on_a_tracked_frame_lives_from_there_on(opened, clip) -> None:
     opened.post("/api/track")
     opened.wait_for("done")
-    added = opened.post("/api/object")["selected"]
+    added = opened.post("/api/object")["added"]
     where = click_on(clip, 2, 12)
     state = opened.post("/api/click", {"object": added, "frame": 12, "point": where, "label": 1})
     assert state["next"] == 13
@@ -100,7 +100,7 @@ def test_going_back_changes_nothing_before_that_frame(opened, clip) -> None:
 
 
 def test_undo_and_remove_take_masks_away(opened, clip) -> None:
-    key = opened.post("/api/object")["selected"]
+    key = opened.post("/api/object")["added"]
     point = click_on(clip, 2, 0)
     state = opened.post("/api/click", {"object": key, "frame": 0, "point": point, "label": 1})
     assert [len(item["clicks"]) for item in state["objects"]] == [1, 1]

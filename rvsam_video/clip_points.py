@@ -9,16 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rvsam_video.chosen_points import chosen_points
 from rvsam_video.clip_frames import ClipFrames, Size, resize_mask
 from rvsam_video.errors import PromptError
 from rvsam_video.frame import Frame
 from rvsam_video.patch_filter import patches, similarity
-from rvsam_video.query_points import (
-    object_rng,
-    query_points_of_mask,
-    select_points,
-    select_points_sam_pt,
-)
 from rvsam_video.results import PointState, PointTable, outside
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.trackers.base import ClipTracker, FramesFactory, QueryPoints, TrackedPoints
@@ -120,16 +115,7 @@ def queries_of_mask(
     object_id: int, frame: Frame, mask: NDArray[np.bool_], settings: SegmentationSettings
 ) -> ClipQueries:
     """Choose an object's query points from its (H, W) mask in a frame."""
-    xy, labels = query_points_of_mask(
-        mask,
-        positive=settings.positive_points,
-        negative=settings.negative_points,
-        method=settings.point_selection,
-        negative_method=settings.negative_selection,
-        image=frame.image,
-        rng=object_rng(settings.seed, object_id, frame.index),
-        select=select_points_sam_pt if settings.sam_pt_exact else select_points,
-    )
+    xy, labels = chosen_points(object_id, mask, frame, settings)
     return queries_at(object_id, frame, xy, labels, settings)
 
 

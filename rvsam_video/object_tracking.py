@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from rvsam_video.chosen_points import chosen_points
 from rvsam_video.frame import Frame
 from rvsam_video.merging import full_size_logits, merge
 from rvsam_video.patch_filter import patch_filter
@@ -17,9 +18,7 @@ from rvsam_video.prompting import OTHER_OBJECT, object_prompts, prompt_plan
 from rvsam_video.prompts import Prompt
 from rvsam_video.query_points import (
     object_rng,
-    query_points_of_mask,
     select_points,
-    select_points_sam_pt,
 )
 from rvsam_video.restarting import RestartClock
 from rvsam_video.results import FrameResult, ObjectResult, PointTable
@@ -314,17 +313,7 @@ class ObjectTracking:
 
     def _choose_points(self, object_id: int, mask: NDArray[np.bool_], frame: Frame) -> None:
         """Take query points from an object's mask."""
-        settings = self.settings
-        xy, labels = query_points_of_mask(
-            mask,
-            positive=settings.positive_points,
-            negative=settings.negative_points,
-            method=settings.point_selection,
-            negative_method=settings.negative_selection,
-            image=frame.image,
-            rng=object_rng(settings.seed, object_id, frame.index),
-            select=select_points_sam_pt if settings.sam_pt_exact else select_points,
-        )
+        xy, labels = chosen_points(object_id, mask, frame, self.settings)
         self._follow(object_id, xy, labels, frame, given=False)
         self.objects[object_id].clock.since = frame.index
 

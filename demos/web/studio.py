@@ -16,12 +16,13 @@ from rvsam_video.demos.web.events import Board
 from rvsam_video.demos.web.frames import FrameReader
 from rvsam_video.demos.web.job import TrackingJob
 from rvsam_video.demos.web.settings import WebSettings
-from rvsam_video.demos.web.views import jpeg, overlay_from_file, overlay_of
+from rvsam_video.demos.web.views import overlay_from_file, overlay_of
 from rvsam_video.engine import VideoSegmenter
 from rvsam_video.errors import OutputError, RvsamError, UsageError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.io.layout import MASK_FOLDER
 from rvsam_video.io.sinks import five_digits
+from rvsam_video.io.small_jpeg import small_jpeg
 from rvsam_video.results import FrameResult
 
 State = Literal["empty", "ready", "tracking", "paused", "done"]
@@ -354,7 +355,7 @@ class Studio:
         return round((len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-6), 1)
 
     def _jpeg(self, picture: Image) -> bytes:
-        return jpeg(picture, self._settings.view_width, self._settings.jpeg_quality)
+        return small_jpeg(picture, self._settings.view_width, self._settings.jpeg_quality)
 
     def _tell(self) -> dict[str, Any]:
         """Put up and return the state, all that the page shows besides the picture."""

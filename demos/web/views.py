@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
@@ -17,7 +16,7 @@ from rvsam_video.results import FrameResult, ObjectResult, PointTable
 
 def overlay_of(result: FrameResult) -> Image:
     """Return (H, W, 3) uint8 RGB: the masks and ids, without points (the page draws clicks)."""
-    bare = FrameResult(result.index, result.time, result.image, result.objects, _no_points())
+    bare = FrameResult(result.index, result.time, result.image, result.objects, PointTable.empty())
     return draw_overlay(bare)
 
 
@@ -33,32 +32,4 @@ def result_of(frame: Frame, masks: Mapping[int, NDArray[np.bool_]]) -> FrameResu
     """Return masks as the result of a frame."""
     logits = np.zeros((1, 1), np.float32)
     objects = tuple(ObjectResult(key, mask, 1.0, logits) for key, mask in masks.items())
-    return FrameResult(frame.index, frame.time, frame.image, objects, _no_points())
-
-
-def jpeg(image: Image, width: int, quality: int) -> bytes:
-    """Compress a picture for the browser, scaled down to at most `width` pixels.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        width: in pixels.
-        quality: 1 to 100.
-    """
-    height, own = image.shape[:2]
-    if own > width:
-        size = (width, max(1, round(height * width / own)))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return data.tobytes()
-
-
-def _no_points() -> PointTable:
-    return PointTable(
-        ids=np.zeros(0, np.int64),
-        object_ids=np.zeros(0, np.int64),
-        labels=np.zeros(0, np.int8),
-        xy=np.zeros((0, 2), np.float32),
-        confidence=np.zeros(0, np.float32),
-        states=np.zeros(0, np.int8),
-    )
+    return FrameResult(frame.index, frame.time, frame.image, objects, PointTable.empty())

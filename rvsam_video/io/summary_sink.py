@@ -18,6 +18,7 @@ from rvsam_video.io.layout import CONTACT_SHEET_FILE, PARTS_FOLDER, PLOT_FILE
 from rvsam_video.io.line_log import LineLog
 from rvsam_video.io.plots import COLUMNS, Timeline, draw_timelines
 from rvsam_video.io.sinks import Mark, SinkContext
+from rvsam_video.io.small_jpeg import small_jpeg
 from rvsam_video.io.writing import AppendFile, replacing
 from rvsam_video.results import FrameResult
 
@@ -61,7 +62,7 @@ class SummarySink:
             },
         }
         if _is_kept(self._place):
-            data = _small(draw_overlay(result))
+            data = small_jpeg(draw_overlay(result), _TILE_WIDTH, _JPEG_QUALITY)
             record["picture"] = [self._pictures.size, len(data)]
             self._pictures.write(data)
         self._lines.add(record)
@@ -127,17 +128,6 @@ class SummarySink:
 
 def _is_kept(place: int) -> bool:
     return place % (1 << max(0, (place // _DENSE).bit_length() - 1)) == 0
-
-
-def _small(image: Image) -> bytes:
-    """Scale down to the width of a tile and compress; (H, W, 3) uint8 RGB."""
-    height, width = image.shape[:2]
-    if width > _TILE_WIDTH:
-        size = (_TILE_WIDTH, max(1, round(height * _TILE_WIDTH / width)))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return data.tobytes()
 
 
 def _timeline(sums: NDArray[np.float64]) -> Timeline:

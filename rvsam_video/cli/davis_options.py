@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from rvsam_video.cli.options import names_in, with_options
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -53,16 +55,12 @@ _OPTIONS = (
 
 def davis_options(command: Command) -> Command:
     """Add the options that both commands have."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _OPTIONS)
 
 
 def sequence_names(text: str | None) -> list[str] | None:
     """Return the names of a list with commas; None if there is none."""
-    if text is None:
-        return None
-    return [name.strip() for name in text.split(",") if name.strip()]
+    return None if text is None else list(names_in(text))
 
 
 def sequence_line(scores: SequenceScores) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import click
 
+from rvsam_video.cli.options import with_options
+
 if TYPE_CHECKING:
     from rvsam_video.evals.building import Method
 
@@ -63,9 +65,7 @@ _OPTIONS = (
 
 def method_options(function: _Function) -> _Function:
     """Add the options of `MethodArguments`."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return with_options(function, _OPTIONS)
 
 
 def prepare_method(method: Method, *, shown: bool) -> None:

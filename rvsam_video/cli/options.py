@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar
 
@@ -88,11 +88,18 @@ out_option = click.option(
 )
 
 
+def with_options(
+    function: _Function, options: Sequence[Callable[[_Function], _Function]]
+) -> _Function:
+    """Add options to a command, in the order in which `--help` is to list them."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def run_options(function: _Function) -> _Function:
     """Add SOURCE and the options of `RunArguments`."""
-    for option in reversed(_RUN_OPTIONS):
-        function = option(function)
-    return click.argument("source")(function)
+    return click.argument("source")(with_options(function, _RUN_OPTIONS))
 
 
 def report_options(function: _Function) -> _Function:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from rvsam_video.cli.options import with_options
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ _OPTIONS = (
 
 def tapvid_options(command: Command) -> Command:
     """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _OPTIONS)
 
 
 def clip_names(sequences: str | None) -> list[str] | None:

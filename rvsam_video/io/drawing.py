@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +54,14 @@ def draw_overlay(result: FrameResult) -> Image:
         if box is not None:
             _draw_label(canvas, object_id, box, scale)
     return canvas
+
+
+@lru_cache(maxsize=1)
+def shared_overlay(result: FrameResult) -> Image:
+    """Return `draw_overlay` of a result, drawn once for all outputs that show it; read-only."""
+    overlay = draw_overlay(result)
+    overlay.flags.writeable = False
+    return overlay
 
 
 def _draw_mask(canvas: Image, item: ObjectResult, scale: float) -> tuple[int, int, int, int] | None:

@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 
 from rvsam_video.frame import Image
 from rvsam_video.io.contact_sheet import contact_sheet
-from rvsam_video.io.drawing import draw_overlay
+from rvsam_video.io.drawing import shared_overlay
 from rvsam_video.io.layout import CONTACT_SHEET_FILE, PARTS_FOLDER, PLOT_FILE
 from rvsam_video.io.line_log import LineLog
 from rvsam_video.io.plots import COLUMNS, Timeline, draw_timelines
@@ -62,7 +62,7 @@ class SummarySink:
             },
         }
         if _is_kept(self._place):
-            data = small_jpeg(draw_overlay(result), _TILE_WIDTH, _JPEG_QUALITY)
+            data = small_jpeg(shared_overlay(result), _TILE_WIDTH, _JPEG_QUALITY)
             record["picture"] = [self._pictures.size, len(data)]
             self._pictures.write(data)
         self._lines.add(record)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rvsam_video.frame import Image
-from rvsam_video.io.drawing import draw_overlay
+from rvsam_video.io.drawing import shared_overlay
 from rvsam_video.io.drawn_video import DrawnVideo
 from rvsam_video.io.layout import CUTOUT_FILE, OVERLAY_FILE, SIDE_BY_SIDE_FILE
 from rvsam_video.io.sinks import SinkContext
@@ -23,7 +23,7 @@ class OverlaySink(DrawnVideo):
     """
 
     def __init__(self, folder: Path, _context: SinkContext) -> None:
-        super().__init__(folder, OVERLAY_FILE, draw_overlay)
+        super().__init__(folder, OVERLAY_FILE, shared_overlay)
 
 
 class SideBySideSink(DrawnVideo):
@@ -56,4 +56,4 @@ class CutoutSink(DrawnVideo):
 
 
 def _side_by_side(result: FrameResult) -> Image:
-    return np.hstack([result.image, draw_overlay(result)])
+    return np.hstack([result.image, shared_overlay(result)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import closed_form_sam
 import numpy as np
 import pytest
 import torch
@@ -34,16 +34,6 @@ def _one_thread() -> Iterable[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@cache
-def data_module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, DATA / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @cache
@@ -188,7 +178,7 @@ class ClosedFormDecoder:
         return self.decode(image, requests, multimask=False)
 
     def _one(self, image: Bright, request: DecodeRequest) -> Call:
-        closed = data_module("closed_form_sam")
+        closed = closed_form_sam
         xy = image.geometry.to_network(request.points)
         box = request.box
         if box is not None:
@@ -215,7 +205,7 @@ class ClosedFormSegmenter(SamSegmenter):
 
     def embed(self, image: np.ndarray) -> Bright:
         self.embeds += 1
-        brightness = data_module("closed_form_sam").brightness(image)
+        brightness = closed_form_sam.brightness(image)
         return Bright(Geometry.of(image), brightness, self.embeds - 1)
 
     def predict(self, embedding: Any, prompts: Sequence[ObjectPrompt]) -> list[MaskPrediction]:
@@ -248,4 +238,4 @@ def scripted() -> type[ScriptedTracker]:
 @pytest.fixture(scope="session")
 def closed_form() -> ModuleType:
     """The recipes that the golden clips were made with."""
-    return data_module("closed_form_sam")
+    return closed_form_sam

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
+import deterministic_weights
 import numpy as np
 import pytest
+import synthetic_picture
 import torch
 from torch import Tensor, nn
 
@@ -24,15 +24,6 @@ DATA = Path(__file__).parents[1] / "data"
 PREFIX = "image_encoder."
 ENCODERS = {"repvit_sam": (RepViTEncoder, 0.66), "mobile_sam": (TinyViTEncoder, 1.0)}
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-
-
-def _data_module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, DATA / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def summary(x: Tensor) -> dict[str, np.ndarray]:
@@ -84,7 +75,7 @@ def encoder_golden() -> Callable[[str], EncoderGolden]:
         # The recipe hashes whole names, so the encoder is filled inside a model of that shape.
         model = nn.Module()
         model.image_encoder = kind()
-        _data_module("deterministic_weights").fill(model, gain=gain)
+        deterministic_weights.fill(model, gain=gain)
         with np.load(DATA / f"{name}_encoder.npz") as file:
             arrays = dict(file)
         manifest = json.loads(gzip.decompress((DATA / "sam_manifest.json.gz").read_bytes()))
@@ -101,7 +92,7 @@ def encoder_golden() -> Callable[[str], EncoderGolden]:
 @pytest.fixture(scope="session")
 def golden_picture() -> Tensor:
     """Return the normalised (1, 3, 1024, 1024) picture of the encoders' golden files."""
-    picture = _data_module("synthetic_picture").synthetic_picture(1024, 1024, seed=11)
+    picture = synthetic_picture.synthetic_picture(1024, 1024, seed=11)
     with np.load(DATA / "repvit_sam_encoder.npz") as file:
         assert zlib.crc32(picture.tobytes()) == int(file["picture_crc32"])
     normal = (picture.astype(np.float32) - np.float32(MEAN)) / np.float32(STD)

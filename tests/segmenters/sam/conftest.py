@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
+import deterministic_weights
 import numpy as np
 import pytest
+import synthetic_picture
 import torch
 from segment_anything import SamPredictor
 from torch import Tensor, nn
@@ -36,16 +38,6 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@cache
-def data_module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, DATA / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def manifest_of(name: str) -> dict[str, tuple[int, ...]]:
     with gzip.open(DATA / "sam_manifest.json.gz", "rt") as file:
         return {key: tuple(shape) for key, shape in json.load(file)[name.replace("-", "_")].items()}
@@ -53,7 +45,7 @@ def manifest_of(name: str) -> dict[str, tuple[int, ...]]:
 
 def state_of(name: str) -> dict[str, Tensor]:
     """The weights of the golden files: gains differ between the encoder and the rest."""
-    make = data_module("deterministic_weights").deterministic_array
+    make = deterministic_weights.deterministic_array
     gains = (ENCODER_GAINS[name], REST_GAIN)
     return {
         key: torch.from_numpy(
@@ -128,9 +120,9 @@ class Tiny:
 @pytest.fixture(scope="session")
 def tiny() -> Tiny:
     sam = sam_around(PatchEncoder())
-    data_module("deterministic_weights").fill(sam, gain=REST_GAIN)
+    deterministic_weights.fill(sam, gain=REST_GAIN)
     segmenter, official = SamSegmenter("tiny", sam, "cpu"), SamPredictor(sam)
-    picture = data_module("synthetic_picture").synthetic_picture(120, 200, seed=5)
+    picture = synthetic_picture.synthetic_picture(120, 200, seed=5)
     official.set_image(picture)
     return Tiny(segmenter, official, picture, segmenter.embed(picture))
 
@@ -150,4 +142,4 @@ def patch_encoder() -> type[PatchEncoder]:
 @pytest.fixture(scope="session")
 def golden_data() -> SimpleNamespace:
     """The folder of golden files, and the modules that lie there by name."""
-    return SimpleNamespace(path=DATA, module=data_module)
+    return SimpleNamespace(path=DATA, module=importlib.import_module)

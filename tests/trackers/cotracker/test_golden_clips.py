@@ -7,13 +7,13 @@ run always, which together go through every rule; `pytest -m slow` runs the othe
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
+import cotracker_clip
+import deterministic_weights
 import numpy as np
 import pytest
 import torch
@@ -40,15 +40,6 @@ CHANCE = 1e-3
 VERSIONS = ("v1", "v2", "v3_offline", "v3_online")
 
 
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, DATA / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _build(version: str, resolution: tuple[int, int]) -> torch.nn.Module:
     if version == "v1":
         from rvsam_video.trackers.cotracker.v1 import CoTracker1
@@ -69,7 +60,7 @@ def _inference(version: str, resolution: tuple[int, int] = (96, 128)) -> Inferen
     """Return a network with the weights of the golden file."""
     meta = json.loads(str(GOLDEN[f"{version}/meta"]))
     network = _build(version, resolution)
-    _module("deterministic_weights").fill(network, gain=meta["gain"], keep=tuple(meta["kept"]))
+    deterministic_weights.fill(network, gain=meta["gain"], keep=tuple(meta["kept"]))
     state = network.state_dict()
     for name, columns, operation, value in meta["adjustments"]:
         part = state[name] if columns is None else state[name][:, columns[0] : columns[1]]
@@ -82,9 +73,8 @@ def _inference(version: str, resolution: tuple[int, int] = (96, 128)) -> Inferen
 @cache
 def _clip(version: str, letter: str) -> np.ndarray:
     recipe = [int(value) for value in GOLDEN[f"{version}/clip_{letter}_recipe"]]
-    clip_module = _module("cotracker_clip")
-    clip = clip_module.moving_texture(*recipe[:3], seed=recipe[3])
-    assert clip_module.checksum(clip) == GOLDEN[f"{version}/clip_{letter}_crc32"]
+    clip = cotracker_clip.moving_texture(*recipe[:3], seed=recipe[3])
+    assert cotracker_clip.checksum(clip) == GOLDEN[f"{version}/clip_{letter}_crc32"]
     return clip
 
 
@@ -233,7 +223,7 @@ def test_full_resolution(version):
 @pytest.mark.parametrize("case", ["long", "short"])
 def test_sam_pt_follows_points_both_ways(case):
     key = f"sam_pt/{case}"
-    clip = _module("cotracker_clip").moving_texture(20 if case == "long" else 5, 64, 96, seed=5)
+    clip = cotracker_clip.moving_texture(20 if case == "long" else 5, 64, 96, seed=5)
     found = track_both_ways(
         _inference("v1"), clip, GOLDEN[f"{key}/query_points"], network_size=SMALL
     )
@@ -245,7 +235,7 @@ def test_sam_pt_follows_points_both_ways(case):
 def test_the_streaming_tracker_is_sam_pts_forward_pass(case):
     key = f"sam_pt/{case}"
     length = 20 if case == "long" else 5
-    clip = _module("cotracker_clip").moving_texture(length, 64, 96, seed=5)
+    clip = cotracker_clip.moving_texture(length, 64, 96, seed=5)
     queries = GOLDEN[f"{key}/query_points"]
     network = _inference("v1").network
     state = CoTracker("golden", network, sam_pt_settings(network_size=SMALL)).start((96, 64))
@@ -283,7 +273,7 @@ def test_a_real_network_streams_the_same_however_it_is_driven():
     """All queries first; each with its frame; and with the run killed now and then."""
     settings = CoTrackerSettings(network_size=None, iterations=1)
     tracker = CoTracker("golden", _inference("v1").network, settings)
-    clip = _module("cotracker_clip").moving_texture(13, 64, 96, seed=5)
+    clip = cotracker_clip.moving_texture(13, 64, 96, seed=5)
     ids, starts = np.arange(3), np.array([0, 5, 10])
     places = np.array([[20.5, 30.25], [70, 12], [48, 32]], np.float32)
     runs = []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
+import cotracker_clip
+import deterministic_weights
 import numpy as np
 import pytest
 import torch
@@ -29,15 +29,6 @@ PIXELS = 3e-3
 CHANCE = 5e-4
 
 
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, DATA / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @cache
 def _golden(variant: str) -> dict[str, np.ndarray]:
     return dict(np.load(DATA / f"cotracker_v3_{variant}.npz"))
@@ -53,7 +44,7 @@ def _network(variant: str) -> CoTracker3:
     """Return a network with the weights of the golden file."""
     meta = json.loads(str(_golden(variant)["meta"]))
     network = _build(variant)
-    _module("deterministic_weights").fill(network, gain=meta["gain"], keep=("time_emb",))
+    deterministic_weights.fill(network, gain=meta["gain"], keep=("time_emb",))
     state = network.state_dict()
     for name, _, _, value in meta["adjustments"]:
         state[name] += torch.tensor(value)
@@ -62,9 +53,9 @@ def _network(variant: str) -> CoTracker3:
 
 @cache
 def _pictures(variant: str) -> Tensor:
-    golden, clip_module = _golden(variant), _module("cotracker_clip")
-    clip = clip_module.moving_texture(*map(int, golden["clip_A_recipe"]))
-    assert clip_module.checksum(clip) == golden["clip_A_crc32"]
+    golden = _golden(variant)
+    clip = cotracker_clip.moving_texture(*map(int, golden["clip_A_recipe"]))
+    assert cotracker_clip.checksum(clip) == golden["clip_A_crc32"]
     return torch.from_numpy(clip).permute(0, 3, 1, 2).float()
 
 
@@ -212,7 +203,7 @@ def test_tokens_and_updates_are_the_official_ones(variant):
 def test_the_transformer_alone_gives_the_official_updates():
     network = torch.nn.Module()
     network.updateformer = VirtualTrackTransformer(1110, outputs=2, depth=3, logits=2)
-    _module("deterministic_weights").fill(network, gain=1.0)
+    deterministic_weights.fill(network, gain=1.0)
     tokens = np.random.RandomState(17).standard_normal((6, 10, 1110)).astype(np.float32)
     with torch.inference_mode():
         found = network.updateformer(torch.from_numpy(tokens))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
+import cotracker_clip
+import deterministic_weights
 import numpy as np
 import pytest
 import torch
@@ -32,15 +32,6 @@ PIXELS = 1e-3
 CHANCE = 5e-4
 
 
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, DATA / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @cache
 def _golden(version: str) -> dict[str, np.ndarray]:
     return dict(np.load(DATA / f"cotracker_{version}.npz"))
@@ -49,7 +40,7 @@ def _golden(version: str) -> dict[str, np.ndarray]:
 def _fill(network: torch.nn.Module, version: str, gain: float | None = None) -> None:
     """Give a network the weights of the golden file; a gain of its own leaves out adjustments."""
     meta = json.loads(str(_golden(version)["meta"]))
-    _module("deterministic_weights").fill(network, gain or meta["gain"], tuple(meta["kept"]))
+    deterministic_weights.fill(network, gain or meta["gain"], tuple(meta["kept"]))
     state = network.state_dict()
     for name, columns, operation, value in [] if gain else meta["adjustments"]:
         part = state[name] if columns is None else state[name][:, slice(*columns)]
@@ -70,9 +61,8 @@ def _network(version: str, window: int = 8, stride: int = 4) -> VectorTracker:
 @cache
 def _clip(version: str, letter: str) -> np.ndarray:
     recipe = [int(value) for value in _golden(version)[f"clip_{letter}_recipe"]]
-    clip_module = _module("cotracker_clip")
-    clip = clip_module.moving_texture(*recipe[:3], seed=recipe[3])
-    assert clip_module.checksum(clip) == _golden(version)[f"clip_{letter}_crc32"]
+    clip = cotracker_clip.moving_texture(*recipe[:3], seed=recipe[3])
+    assert cotracker_clip.checksum(clip) == _golden(version)[f"clip_{letter}_crc32"]
     return clip
 
 

@@ -20,7 +20,7 @@ from rvsam_video.demos.mp4 import write_mp4
 from rvsam_video.demos.scene import Scene
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Frame
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.prompt import Prompt
 
 Occlusion = Literal["partial", "full"]
 

@@ -21,7 +21,7 @@ from rvsam_video.io import open_source
 from rvsam_video.io.run_identity import Json
 from rvsam_video.part_devices import part_devices
 from rvsam_video.presets import PRESETS, Preset
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult, PointTable
 from rvsam_video.segmenters import Segmenter, create_segmenter, segmenter_names
 from rvsam_video.segmenters import weights_of as segmenter_weights

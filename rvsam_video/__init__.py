@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from rvsam_video.frame import Frame
     from rvsam_video.io import open_source
     from rvsam_video.point_tracking import track_points
-    from rvsam_video.prompt_file import load_prompts, save_prompts
-    from rvsam_video.prompts import Prompt
+    from rvsam_video.prompts.files import load_prompts, save_prompts
+    from rvsam_video.prompts.prompt import Prompt
     from rvsam_video.results import FrameResult, ObjectResult, PointState, PointTable
     from rvsam_video.session import Session
     from rvsam_video.settings import SegmentationSettings
@@ -49,9 +49,9 @@ _HOMES = {
     "UsageError": "errors",
     "VideoSegmenter": "engine",
     "WeightsError": "errors",
-    "load_prompts": "prompt_file",
+    "load_prompts": "prompts",
     "open_source": "io",
-    "save_prompts": "prompt_file",
+    "save_prompts": "prompts",
     "track_points": "point_tracking",
 }
 

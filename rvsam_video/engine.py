@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rvsam_video.frame import Frame, Image
 from rvsam_video.io import open_source, prefetch
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult
 from rvsam_video.segmenters import Segmenter, create_segmenter
 from rvsam_video.session import Session

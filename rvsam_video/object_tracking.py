@@ -15,7 +15,7 @@ from rvsam_video.merging import full_size_logits, merge
 from rvsam_video.patch_filter import patch_filter
 from rvsam_video.point_book import PointBook
 from rvsam_video.prompting import OTHER_OBJECT, object_prompts, prompt_plan
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.query_points import (
     object_rng,
     select_points,

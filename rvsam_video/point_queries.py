@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.errors import PromptError
 from rvsam_video.io.run_identity import Json
-from rvsam_video.prompt_json import prompts_to_json
-from rvsam_video.prompts import Prompt, check_against_frame
+from rvsam_video.prompts.as_json import prompts_to_json
+from rvsam_video.prompts.prompt import Prompt, check_against_frame
 from rvsam_video.trackers.base import QueryPoints
 
 NO_OBJECT = 0

@@ -15,9 +15,9 @@ from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sink_names import DEFAULT_SINKS
 from rvsam_video.io.sinks import SinkContext, create_sinks
 from rvsam_video.part_devices import part_devices
-from rvsam_video.prompt_file import save_prompts
-from rvsam_video.prompt_json import prompts_to_json
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.as_json import prompts_to_json
+from rvsam_video.prompts.files import save_prompts
+from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.run_loop import Job, RunListener, RunSummary, Silent, drive, refuse_endless
 from rvsam_video.run_options import CommonOptions
 from rvsam_video.segmenters import Segmenter, create_segmenter

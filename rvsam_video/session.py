@@ -13,7 +13,7 @@ from rvsam_video.errors import PromptError, UsageError
 from rvsam_video.frame import Frame, Image, check_next
 from rvsam_video.merging import full_size_logits
 from rvsam_video.object_tracking import ObjectTracking
-from rvsam_video.prompts import Prompt, check_against_frame, merge_prompts
+from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
 from rvsam_video.results import FrameResult, ObjectResult
 from rvsam_video.segmenters.base import Segmenter
 from rvsam_video.settings import SegmentationSettings

@@ -101,4 +101,4 @@ def test_the_wheel_holds_every_module_once(wheel):
                 continue  # the link shows the file that is counted below its own folder
             want.add("/".join(parts if folder == "rvsam_video" else ("rvsam_video", *parts)))
     assert {name for name in wheel if name.endswith(".py")} == want
-    assert {"rvsam_video/py.typed", "rvsam_video/prompts.schema.json"} <= set(wheel)
+    assert {"rvsam_video/py.typed", "rvsam_video/prompts/prompts.schema.json"} <= set(wheel)

@@ -7,16 +7,16 @@ their start, and how well the points of each method spread over many seeds.
 
 from __future__ import annotations
 
-import runpy
 import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from golden_data import golden
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from synthetic_picture import synthetic_picture
 
 from rvsam_video.errors import UsageError
 from rvsam_video.kmedoids import kmedoids
@@ -32,12 +32,9 @@ from rvsam_video.query_points import (
     shi_tomasi,
 )
 
-DATA = Path(__file__).parent / "data"
-GOLDEN = dict(np.load(DATA / "sam_pt_points.npz"))
+GOLDEN = golden("sam_pt_points")
 HEIGHT, WIDTH = GOLDEN["image_size"]
-PICTURE = runpy.run_path(str(DATA / "synthetic_picture.py"))["synthetic_picture"](
-    HEIGHT, WIDTH, seed=72, shapes=14
-)
+PICTURE = synthetic_picture(HEIGHT, WIDTH, seed=72, shapes=14)
 
 
 def unpacked(bits):

@@ -21,8 +21,8 @@ from rvsam_video.io.reconnecting import RECONNECT_SECONDS, Reconnecting
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sinks import Mark, SinkContext, SinkWriter, create_sinks
-from rvsam_video.prompt_file import save_prompts
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.files import save_prompts
+from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult
 from rvsam_video.run_loop import CHECKPOINT_EVERY
 from rvsam_video.session import Session

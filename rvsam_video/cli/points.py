@@ -22,7 +22,7 @@ from rvsam_video.cli.options import (
 if TYPE_CHECKING:
     from rvsam_video.point_queries import PointRequest
     from rvsam_video.point_runner import PointRunOptions
-    from rvsam_video.prompts import Prompt
+    from rvsam_video.prompts.prompt import Prompt
 
 _NAMES_FRAME = re.compile(r"@[0-9]{1,10}$")
 
@@ -128,7 +128,7 @@ def _prompts(
     points: tuple[str, ...], files: tuple[Path, ...], masks: tuple[str, ...], query_frame: int
 ) -> list[Prompt]:
     """Read everything that says which points, in the order of points, files and masks."""
-    from rvsam_video.prompt_parsing import parse_mask, parse_points
+    from rvsam_video.prompts.words import parse_mask, parse_points
 
     words = [word for text in points for word in text.split()]
     prompts = [item for word in words for item in parse_points(_with_frame(word, query_frame))]
@@ -142,8 +142,8 @@ def _with_frame(text: str, frame: int) -> str:
 
 def _from_file(path: Path, query_frame: int) -> list[Prompt]:
     from rvsam_video.point_queries import read_point_table
-    from rvsam_video.prompt_file import read_text
-    from rvsam_video.prompt_parsing import parse_points
+    from rvsam_video.prompts.files import read_text
+    from rvsam_video.prompts.words import parse_points
 
     if path.suffix.lower() in {".json", ".txt"}:
         return parse_points(str(path))

@@ -22,7 +22,7 @@ from rvsam_video.errors import PromptError, UsageError
 from rvsam_video.io.sink_names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
-    from rvsam_video.prompts import Prompt
+    from rvsam_video.prompts.prompt import Prompt
     from rvsam_video.runner import RunOptions
 
 PICK = "pick"
@@ -196,7 +196,7 @@ def _opening(options: RunOptions) -> str:
 def _prompts(
     points: tuple[str, ...], boxes: tuple[str, ...], masks: tuple[str, ...]
 ) -> list[Prompt]:
-    from rvsam_video.prompt_parsing import parse_prompts
+    from rvsam_video.prompts.words import parse_prompts
 
     prompts = parse_prompts(points, boxes, masks)
     if not prompts:

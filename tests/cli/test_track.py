@@ -11,7 +11,7 @@ from PIL import Image
 
 from rvsam_video.cli.main import main
 from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.prompt_file import save_prompts
+from rvsam_video.prompts.files import save_prompts
 
 
 @pytest.fixture(scope="module")

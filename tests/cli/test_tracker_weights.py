@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from golden_data import manifest
 
 from rvsam_video import trackers
 from rvsam_video.checkpoints import CHECKPOINTS
@@ -20,7 +19,6 @@ from rvsam_video.trackers.cotracker.loading import load_cotracker
 from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
 
 NAME = "cotracker3-online"
-DATA = Path(__file__).parents[1] / "data"
 NOTICE = f"the weights {NAME} are for non-commercial use only (CC-BY-NC-4.0)"
 TRACK = ["track", "clip.mp4", "--points", "80,45", "--save", "points", "--out", "run"]
 POINTS = ["points", "clip.mp4", "--grid", "2", "--out", "run"]
@@ -32,8 +30,8 @@ def here(tmp_path, monkeypatch):
 
     The published hash is taken away, so that those weights can stand for the published ones.
     """
-    shapes = json.loads(gzip.decompress((DATA / "cotracker_manifest.json.gz").read_bytes()))
-    state = {name: torch.zeros(()).expand(shape) for name, shape in shapes["v3_online"].items()}
+    shapes = manifest("cotracker", "v3_online")
+    state = {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
     torch.save(state, tmp_path / "own.pth")
     settings = CoTrackerSettings(network_size=(64, 48), iterations=1)
     variant = trackers.COTRACKER_VARIANTS[NAME]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_data import DATA
 from PIL import Image
 
 from rvsam_video.evals.davis_layout import find_davis
 
-ARCHIVE = Path(__file__).parents[1] / "data" / "davis_mini.tar.xz"
+ARCHIVE = DATA / "davis_mini.tar.xz"
 
 
 def save_mask(path: Path, numbers: np.ndarray) -> None:

@@ -6,10 +6,9 @@ ac7c43f); masks called "real" are taken from the sample results that are publish
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from golden_data import golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -25,7 +24,7 @@ from rvsam_video.evals.metrics.index_maps import score_objects, score_pairs
 from rvsam_video.evals.metrics.outlines import outlines_of
 from rvsam_video.evals.metrics.region import region_similarity
 
-GOLDEN = dict(np.load(Path(__file__).parents[1] / "data" / "davis_pairs.npz"))
+GOLDEN = golden("davis_pairs")
 TINY = [key.removeprefix("tiny_F_") for key in GOLDEN if key.startswith("tiny_F_")]
 
 index_maps = hnp.array_shapes(min_dims=2, max_dims=2, max_side=12).flatmap(

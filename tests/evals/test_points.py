@@ -7,17 +7,16 @@ facebookresearch/co-tracker (commit 82e02e8).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from golden_data import golden
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rvsam_video.errors import UsageError
 from rvsam_video.evals.metrics.points import dense_point_scores, point_scores
 
-GOLDEN = dict(np.load(Path(__file__).parents[1] / "data" / "point_metrics.npz"))
+GOLDEN = golden("point_metrics")
 CASES = GOLDEN["names"].tolist()
 
 

@@ -6,10 +6,9 @@ ac7c43f); masks called "real" are taken from the sample results that are publish
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from golden_data import golden
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from rvsam_video.errors import UsageError
 from rvsam_video.evals.metrics.region import region_similarities, region_similarity
 
-GOLDEN = dict(np.load(Path(__file__).parents[1] / "data" / "davis_pairs.npz"))
+GOLDEN = golden("davis_pairs")
 TINY = [key.removeprefix("tiny_J_") for key in GOLDEN if key.startswith("tiny_J_")]
 
 clips = hnp.array_shapes(min_dims=3, max_dims=3, max_side=8).flatmap(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from golden_data import golden
 
 from rvsam_video.errors import UsageError
 from rvsam_video.evals.metrics.statistics import quarter_bounds, statistics
 
-GOLDEN = dict(np.load(Path(__file__).parents[1] / "data" / "davis_stats.npz"))
+GOLDEN = golden("davis_stats")
 LENGTHS = [int(length) for length in GOLDEN["lengths"]]
 OFFICIAL_DECAY_BELOW = 256
 """From here on the official bounds, eight bits wide, no longer hold the indices."""

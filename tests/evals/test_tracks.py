@@ -9,10 +9,10 @@ uncompressed run lengths.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_data import golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -33,7 +33,7 @@ from rvsam_video.evals.segmentations import runs_of_segmentations
 from rvsam_video.evals.uvo import score_track_files
 from rvsam_video.mask_rle import encode_mask
 
-GOLDEN = dict(np.load(Path(__file__).parents[1] / "data" / "video_ap.npz"))
+GOLDEN = golden("video_ap")
 RUNS = {
     "vis_class_aware": ("vis", "match"),
     "vis_class_agnostic": ("vis", "pool"),

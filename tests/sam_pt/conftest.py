@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +12,7 @@ import closed_form_sam
 import numpy as np
 import pytest
 import torch
+from golden_data import golden_part
 
 from rvsam_video import SegmentationSettings
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
@@ -23,8 +22,6 @@ from rvsam_video.segmenters.sam_prompts import DecodeRequest
 from rvsam_video.segmenters.sam_transforms import Geometry, to_picture_size
 from rvsam_video.trackers.base import QueryPoints, TrackedPoints
 from rvsam_video.whole_clip import ClipObject
-
-DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -36,22 +33,12 @@ def _one_thread() -> Iterable[None]:
     torch.set_num_threads(before)
 
 
-@cache
-def all_arrays() -> dict[str, np.ndarray]:
-    with np.load(DATA / "sam_pt_pipeline.npz") as file:
-        return dict(file)
-
-
 class Case:
     """The arrays of one golden case by their short names."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.arrays = {
-            key[len(name) + 1 :]: value
-            for key, value in all_arrays().items()
-            if key.startswith(f"{name}/")
-        }
+        self.arrays = golden_part("sam_pt_pipeline", name)
 
     def __getitem__(self, key: str) -> np.ndarray:
         return self.arrays[key]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import deterministic_weights
 import numpy as np
 import pytest
 import synthetic_picture
 import torch
+from golden_data import golden, manifest
 from torch import Tensor, nn
 
 from rvsam_video.segmenters.repvit import RepViTEncoder
 from rvsam_video.segmenters.tiny_vit import TinyViTEncoder
 
-DATA = Path(__file__).parents[1] / "data"
 PREFIX = "image_encoder."
 ENCODERS = {"repvit_sam": (RepViTEncoder, 0.66), "mobile_sam": (TinyViTEncoder, 1.0)}
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -76,15 +73,12 @@ def encoder_golden() -> Callable[[str], EncoderGolden]:
         model = nn.Module()
         model.image_encoder = kind()
         deterministic_weights.fill(model, gain=gain)
-        with np.load(DATA / f"{name}_encoder.npz") as file:
-            arrays = dict(file)
-        manifest = json.loads(gzip.decompress((DATA / "sam_manifest.json.gz").read_bytes()))
         shapes = {
-            key.removeprefix(PREFIX): tuple(shape)
-            for key, shape in manifest[name].items()
+            key.removeprefix(PREFIX): shape
+            for key, shape in manifest("sam", name).items()
             if key.startswith(PREFIX)
         }
-        return EncoderGolden(model.image_encoder, arrays, shapes)
+        return EncoderGolden(model.image_encoder, golden(f"{name}_encoder"), shapes)
 
     return build
 
@@ -93,8 +87,7 @@ def encoder_golden() -> Callable[[str], EncoderGolden]:
 def golden_picture() -> Tensor:
     """Return the normalised (1, 3, 1024, 1024) picture of the encoders' golden files."""
     picture = synthetic_picture.synthetic_picture(1024, 1024, seed=11)
-    with np.load(DATA / "repvit_sam_encoder.npz") as file:
-        assert zlib.crc32(picture.tobytes()) == int(file["picture_crc32"])
+    assert zlib.crc32(picture.tobytes()) == int(golden("repvit_sam_encoder")["picture_crc32"])
     normal = (picture.astype(np.float32) - np.float32(MEAN)) / np.float32(STD)
     return torch.from_numpy(normal.transpose(2, 0, 1)[None].copy())
 

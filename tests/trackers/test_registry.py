@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from pathlib import Path
-
 import pytest
 import torch
+from golden_data import manifest
 
 from rvsam_video import UsageError, WeightsError
 from rvsam_video.checkpoints import CHECKPOINTS
@@ -19,11 +16,6 @@ from rvsam_video.trackers import (
 )
 from rvsam_video.trackers.cotracker.loading import network_with_weights
 
-MANIFEST = json.loads(
-    gzip.decompress(
-        (Path(__file__).parents[1] / "data" / "cotracker_manifest.json.gz").read_bytes()
-    )
-)
 ENTRIES = {
     "cotracker1": "v1_stride_4_wind_8",
     "cotracker1-wind12": "v1_stride_4_wind_12",
@@ -39,7 +31,9 @@ ENTRIES = {
 
 def zeros(entry):
     """Weights of the published names and shapes that take no memory."""
-    return {name: torch.zeros(()).expand(shape) for name, shape in MANIFEST[entry].items()}
+    return {
+        name: torch.zeros(()).expand(shape) for name, shape in manifest("cotracker", entry).items()
+    }
 
 
 def saved(path, entry, wrap=None):
@@ -77,7 +71,9 @@ def test_the_name_decides_stride_and_window(name, stride, window, whole):
 
 def test_weights_of_the_first_version_fit_all_its_networks():
     # Nothing in the files tells them apart.
-    assert MANIFEST["v1_stride_4_wind_8"] == MANIFEST["v1_stride_8_wind_16"]
+    assert manifest("cotracker", ENTRIES["cotracker1"]) == manifest(
+        "cotracker", ENTRIES["cotracker1-stride8"]
+    )
     weights = zeros("v1_stride_8_wind_16")
     assert network_with_weights(COTRACKER_VARIANTS["cotracker1"], weights, source="here")
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from types import SimpleNamespace
+from functools import cache, partial
 
 import deterministic_weights
+import golden_data
 import numpy as np
 import pytest
 import synthetic_picture
@@ -24,7 +20,7 @@ from rvsam_video.segmenters.sam import SamSegmenter
 from rvsam_video.segmenters.sam_decoder import PreparedImage
 from rvsam_video.segmenters.sam_model import sam_around
 
-DATA = Path(__file__).parents[2] / "data"
+sam_manifest = partial(golden_data.manifest, "sam")
 ENCODER_GAINS = {"repvit-sam": 0.66, "mobile-sam": 1.0}
 REST_GAIN = 1.3
 
@@ -38,11 +34,6 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def manifest_of(name: str) -> dict[str, tuple[int, ...]]:
-    with gzip.open(DATA / "sam_manifest.json.gz", "rt") as file:
-        return {key: tuple(shape) for key, shape in json.load(file)[name.replace("-", "_")].items()}
-
-
 def state_of(name: str) -> dict[str, Tensor]:
     """The weights of the golden files: gains differ between the encoder and the rest."""
     make = deterministic_weights.deterministic_array
@@ -51,7 +42,7 @@ def state_of(name: str) -> dict[str, Tensor]:
         key: torch.from_numpy(
             np.asarray(make(key, shape, gains[not key.startswith("image_encoder.")]))
         )
-        for key, shape in manifest_of(name).items()
+        for key, shape in sam_manifest(name).items()
     }
 
 
@@ -71,8 +62,7 @@ class Golden:
 @cache
 def _golden(name: str) -> Golden:
     segmenter = sam_with_weights(SAM_VARIANTS[name], state_of(name), source="test", device="cpu")
-    with np.load(DATA / f"{name.replace('-', '_')}_predictor.npz") as file:
-        arrays = dict(file)
+    arrays = golden_data.golden(f"{name.replace('-', '_')}_predictor")
     return Golden(segmenter, arrays, segmenter.embed(arrays["picture"]))
 
 
@@ -85,7 +75,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 @pytest.fixture(scope="session")
 def manifest() -> Callable[[str], dict[str, tuple[int, ...]]]:
     """Names and shapes of the official checkpoints."""
-    return manifest_of
+    return sam_manifest
 
 
 @pytest.fixture(scope="session")
@@ -137,9 +127,3 @@ def golden_segmenter() -> Callable[[str], SamSegmenter]:
 def patch_encoder() -> type[PatchEncoder]:
     """The least that can stand in for an image encoder."""
     return PatchEncoder
-
-
-@pytest.fixture(scope="session")
-def golden_data() -> SimpleNamespace:
-    """The folder of golden files, and the modules that lie there by name."""
-    return SimpleNamespace(path=DATA, module=importlib.import_module)

@@ -6,8 +6,11 @@ import ast
 import zlib
 from functools import cache
 
+import deterministic_weights
 import numpy as np
 import pytest
+from golden_data import golden_part
+from synthetic_picture import synthetic_picture
 
 from rvsam_video import PointTable, SegmentationSettings
 from rvsam_video.prompting import object_prompts
@@ -46,11 +49,8 @@ class Noting:
 
 
 class Case:
-    def __init__(self, name, arrays, picture):
-        start = f"network/{name}/"
-        self.arrays = {
-            key[len(start) :]: value for key, value in arrays.items() if key.startswith(start)
-        }
+    def __init__(self, name):
+        self.arrays = golden_part("sam_pt_pipeline", f"network/{name}")
         options = ast.literal_eval(str(self.arrays["options"]))
         self.settings = SegmentationSettings(
             positive_points=3,
@@ -61,7 +61,7 @@ class Case:
             sam_pt_exact=True,
         )
         count, _, _, self.height, self.width = self.arrays["settings"].tolist()
-        big = picture(self.height + 16, self.width + 16, seed=77, shapes=10)
+        big = synthetic_picture(self.height + 16, self.width + 16, seed=77, shapes=10)
         self.frames = np.stack(
             [big[8 * t : 8 * t + self.height, 8 * t : 8 * t + self.width] for t in range(count)]
         )
@@ -97,13 +97,11 @@ def segmented(name, case, segmenter):
 
 
 @pytest.fixture(scope="module", params=sorted(TOLERANCE))
-def done(request, golden_state, patch_encoder, golden_data, golden_segmenter):
-    with np.load(golden_data.path / "sam_pt_pipeline.npz") as file:
-        arrays = {key: file[key] for key in file.files if key.startswith("network/")}
-    case = Case(request.param, arrays, golden_data.module("synthetic_picture").synthetic_picture)
+def done(request, golden_state, patch_encoder, golden_segmenter):
+    case = Case(request.param)
     if request.param == "patch_encoder":
         sam = sam_around(patch_encoder())
-        golden_data.module("deterministic_weights").fill(sam, gain=1.0)
+        deterministic_weights.fill(sam, gain=1.0)
         segmenter = SamSegmenter("tiny", sam, "cpu")
     else:
         segmenter = golden_segmenter("repvit-sam")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from golden_data import golden
 
 from rvsam_video.trackers.cotracker.embeddings import (
     motion_embedding,
@@ -16,7 +15,7 @@ from rvsam_video.trackers.cotracker.embeddings import (
 )
 from rvsam_video.trackers.cotracker.sampling import sample
 
-GOLDEN = np.load(Path(__file__).parents[2] / "data" / "cotracker_v2.npz")
+GOLDEN = golden("cotracker_v2")
 
 
 def test_time_is_embedded_as_in_the_public_code():

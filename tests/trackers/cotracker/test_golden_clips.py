@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 import cotracker_clip
 import deterministic_weights
 import numpy as np
 import pytest
 import torch
+from golden_data import golden
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers.base import QueryPoints
@@ -31,8 +31,7 @@ from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
 from rvsam_video.trackers.cotracker.sliding_window import SlidingWindow
 from rvsam_video.trackers.cotracker.tracker import CoTracker
 
-DATA = Path(__file__).parents[2] / "data"
-GOLDEN = np.load(DATA / "cotracker_clips.npz")
+GOLDEN = golden("cotracker_clips")
 SMALL = (128, 96)
 PIXELS = 3e-3
 """Largest difference of a place; two threads instead of one already make 5e-4."""

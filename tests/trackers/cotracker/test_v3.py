@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import cotracker_clip
 import deterministic_weights
 import numpy as np
 import pytest
 import torch
+from golden_data import golden, manifest
 from torch import Tensor
 
 from rvsam_video.trackers.cotracker.clip import NetworkTracks, track_clip
@@ -23,15 +22,13 @@ from rvsam_video.trackers.cotracker.network import WindowInput
 from rvsam_video.trackers.cotracker.v3 import CoTracker3
 from rvsam_video.trackers.cotracker.virtual_tracks import VirtualTrackTransformer
 
-DATA = Path(__file__).parents[2] / "data"
 VARIANTS = ("offline", "online")
 PIXELS = 3e-3
 CHANCE = 5e-4
 
 
-@cache
 def _golden(variant: str) -> dict[str, np.ndarray]:
-    return dict(np.load(DATA / f"cotracker_v3_{variant}.npz"))
+    return golden(f"cotracker_v3_{variant}")
 
 
 def _build(variant: str, resolution: tuple[int, int] = (96, 128)) -> CoTracker3:
@@ -128,11 +125,11 @@ def _close(found: Tensor | np.ndarray, expected: np.ndarray, limit: float) -> No
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_names_and_shapes_are_those_of_the_released_weights(variant):
-    manifest = json.loads(gzip.decompress((DATA / "cotracker_manifest.json.gz").read_bytes()))
+    names = manifest("cotracker", f"v3_{variant}")
     network = _build(variant)
-    found = {name: list(value.shape) for name, value in network.state_dict().items()}
-    assert found == manifest[f"v3_{variant}"]
-    assert list(found) == list(manifest[f"v3_{variant}"])
+    found = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    assert found == names
+    assert list(found) == list(names)
     assert sum(p.numel() for p in network.parameters()) == 25_385_700
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from functools import cache
-from pathlib import Path
 
 import cotracker_clip
 import deterministic_weights
 import numpy as np
 import pytest
 import torch
+from golden_data import golden, manifest
 
 from rvsam_video.errors import UsageError
 from rvsam_video.trackers.cotracker.clip import NetworkTracks, track_clip
@@ -22,7 +21,6 @@ from rvsam_video.trackers.cotracker.v1 import CoTracker1
 from rvsam_video.trackers.cotracker.v2 import CoTracker2
 from rvsam_video.trackers.cotracker.vector_tracker import VectorTracker
 
-DATA = Path(__file__).parents[2] / "data"
 VERSIONS = ("v1", "v2")
 SMALL = (96, 128)
 MOTION = slice(2, 130)
@@ -32,9 +30,8 @@ PIXELS = 1e-3
 CHANCE = 5e-4
 
 
-@cache
 def _golden(version: str) -> dict[str, np.ndarray]:
-    return dict(np.load(DATA / f"cotracker_{version}.npz"))
+    return golden(f"cotracker_{version}")
 
 
 def _fill(network: torch.nn.Module, version: str, gain: float | None = None) -> None:
@@ -100,9 +97,8 @@ def _agrees(found: NetworkTracks, version: str, case: str) -> None:
     ],
 )
 def test_names_and_shapes_are_those_of_the_released_weights(name, network):
-    manifest = json.loads(gzip.decompress((DATA / "cotracker_manifest.json.gz").read_bytes()))
-    found = {key: list(value.shape) for key, value in network().state_dict().items()}
-    assert found == manifest[name]
+    found = {key: tuple(value.shape) for key, value in network().state_dict().items()}
+    assert found == manifest("cotracker", name)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

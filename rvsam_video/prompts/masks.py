@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rvsam_video.errors import PromptError
 from rvsam_video.mask_rle import MAX_SIDE
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.prompt import Prompt
 
 VOID = 255
 """Number of pixels that belong to nobody, in DAVIS and the sets that follow it."""

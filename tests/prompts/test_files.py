@@ -19,14 +19,14 @@ from pycocotools import mask as coco
 
 from rvsam_video.errors import OutputError, PromptError
 from rvsam_video.mask_rle import decode_mask, encode_mask
-from rvsam_video.prompt_file import load_prompts, save_prompts
-from rvsam_video.prompt_json import prompts_from_json, prompts_to_json
-from rvsam_video.prompt_parsing import parse_box, parse_points
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.as_json import prompts_from_json, prompts_to_json
+from rvsam_video.prompts.files import load_prompts, save_prompts
+from rvsam_video.prompts.prompt import Prompt
+from rvsam_video.prompts.words import parse_box, parse_points
 
-SCHEMA = json.loads(files("rvsam_video").joinpath("prompts.schema.json").read_text("utf-8"))
+SCHEMA = json.loads(files("rvsam_video.prompts").joinpath("prompts.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
-PAGE = (Path(__file__).parents[1] / "docs" / "prompts.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
 
 GOOD = {
     "version": 1,

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rvsam_video.errors import PromptError
-from rvsam_video.prompt_file import save_prompts
-from rvsam_video.prompt_parsing import (
+from rvsam_video.prompts.files import save_prompts
+from rvsam_video.prompts.prompt import Prompt
+from rvsam_video.prompts.words import (
     load_query_points,
     parse_box,
     parse_mask,
     parse_points,
     parse_prompts,
 )
-from rvsam_video.prompts import Prompt
 
 GRAMMAR_LIKE = st.text(alphabet="0123456789,.:@-+e ;/\\jsontxpg", max_size=30)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rvsam_video.errors import PromptError
-from rvsam_video.prompt_masks import load_mask
+from rvsam_video.prompts.masks import load_mask
 
 INDICES = np.array([[0, 1, 3], [3, 255, 0]], np.uint8)
 

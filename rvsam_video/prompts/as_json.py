@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import PromptError
-from rvsam_video.json_place import JsonPlace
 from rvsam_video.mask_rle import MAX_SIDE, decode_mask, encode_mask
-from rvsam_video.prompt_masks import load_mask
-from rvsam_video.prompts import MAX_FRAME, MAX_OBJECT_ID, Prompt, check_against_frame
+from rvsam_video.prompts.json_place import JsonPlace
+from rvsam_video.prompts.masks import load_mask
+from rvsam_video.prompts.prompt import MAX_FRAME, MAX_OBJECT_ID, Prompt, check_against_frame
 
 VERSION = 1
 """Version of the form; raised when older readers would misread what newer ones write."""

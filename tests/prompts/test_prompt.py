@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rvsam_video.errors import PromptError
-from rvsam_video.prompts import Prompt, check_against_frame, merge_prompts
+from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
 
 SIZE = (854, 480)
 
@@ -176,7 +176,7 @@ def test_a_mask_must_have_the_size_of_the_frames():
     assert check_against_frame(fitting, SIZE) is fitting
 
 
-@pytest.mark.parametrize("module", ["prompts", "prompt_file", "prompt_parsing", "query_points"])
+@pytest.mark.parametrize("module", ["prompts", "query_points"])
 def test_importing_prompts_is_light(module):
     heavy = {"cv2", "av", "torch", "PIL", "pycocotools"}
     code = f"import sys, rvsam_video.{module}; print(sorted({heavy} & set(sys.modules)))"

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from rvsam_video.errors import PromptError
-from rvsam_video.prompt_file import load_prompts, read_text
-from rvsam_video.prompt_masks import load_mask
-from rvsam_video.prompts import MAX_OBJECT_ID, Prompt, merge_prompts
+from rvsam_video.prompts.files import load_prompts, read_text
+from rvsam_video.prompts.masks import load_mask
+from rvsam_video.prompts.prompt import MAX_OBJECT_ID, Prompt, merge_prompts
 
 POINT_GRAMMAR = "[OBJ:]X,Y[,LABEL][@FRAME], for example 120,80 or 2:120,80,0@30"
 BOX_GRAMMAR = "[OBJ:]X0,Y0,X1,Y1[@FRAME], for example 10,20,110,220 or 2:10,20,110,220@30"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rvsam_video.errors import PromptError
-from rvsam_video.prompt_json import prompts_from_json, prompts_to_json
-from rvsam_video.prompts import Prompt
+from rvsam_video.prompts.as_json import prompts_from_json, prompts_to_json
+from rvsam_video.prompts.prompt import Prompt
 
 
 def load_prompts(path: str | Path) -> list[Prompt]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rvsam_video.checkpoints import describe_weights
 from rvsam_video.errors import UsageError
 from rvsam_video.trackers.base import (
     ClipTracker,
@@ -16,6 +15,7 @@ from rvsam_video.trackers.base import (
     TrackerState,
 )
 from rvsam_video.trackers.cotracker.variants import COTRACKER_VARIANTS, CoTrackerVariant
+from rvsam_video.weights.fetch import describe_weights
 
 __all__ = [
     "COTRACKER_VARIANTS",

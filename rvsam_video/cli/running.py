@@ -64,9 +64,9 @@ def _chosen(name: str, checkpoint: Path | None, best: str, without_weights: str)
 
 
 def _in_cache(name: str) -> bool:
-    from rvsam_video.checkpoints import cached_file, find_checkpoint
+    from rvsam_video.weights.fetch import cached_file, find_weights
 
-    return cached_file(find_checkpoint(name)).is_file()
+    return cached_file(find_weights(name)).is_file()
 
 
 def run_and_report(
@@ -103,11 +103,11 @@ def prepare_networks(networks: Mapping[str, Path | None], *, shown: bool) -> Non
     Raises:
         WeightsError: if weights cannot be fetched.
     """
-    from rvsam_video.checkpoints import CHECKPOINTS, checkpoint_path
     from rvsam_video.cli.weights import download_progress
     from rvsam_video.segmenters.allocator import keep_freed_memory
+    from rvsam_video.weights.fetch import PUBLISHED, checkpoint_path
 
-    learned = [name for name in networks if name in CHECKPOINTS]
+    learned = [name for name in networks if name in PUBLISHED]
     if learned:
         keep_freed_memory()  # before the first thread: later ones would not profit
     for name in learned:
@@ -126,19 +126,19 @@ def show_notices(networks: Mapping[str, Path | None], *, shown: bool) -> None:
     Raises:
         WeightsError: if a file is not there.
     """
-    from rvsam_video.checkpoints import CHECKPOINTS, describe_weights
+    from rvsam_video.weights.fetch import PUBLISHED, describe_weights
 
     for name, path in networks.items():
-        if shown and name in CHECKPOINTS and (notice := describe_weights(name, path).get("notice")):
+        if shown and name in PUBLISHED and (notice := describe_weights(name, path).get("notice")):
             click.echo(notice, err=True)
 
 
 def about_part(name: str, checkpoint: Path | None) -> str:
     """Return the name of a tracker or segmenter, and where its weights are from."""
-    from rvsam_video.checkpoints import CHECKPOINTS
+    from rvsam_video.weights.fetch import PUBLISHED
 
-    if name in CHECKPOINTS:
-        return f"{name} ({checkpoint or f'published weights, {CHECKPOINTS[name].licence}'})"
+    if name in PUBLISHED:
+        return f"{name} ({checkpoint or f'published weights, {PUBLISHED[name].licence}'})"
     better = _BETTER.get(name)
     hint = f"; rvsam-video weights fetch {better} gets a better one" if better else ""
     return f"{name} (no weights needed{hint})"

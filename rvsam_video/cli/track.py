@@ -178,10 +178,10 @@ def _networks(options: RunOptions) -> dict[str, Path | None]:
 
 def _opening(options: RunOptions) -> str:
     """Say what is about to track: nothing is chosen silently."""
-    from rvsam_video.checkpoints import CHECKPOINTS
     from rvsam_video.cli.running import about_part
+    from rvsam_video.weights.fetch import PUBLISHED
 
-    learned = {options.tracker, options.segmenter} & set(CHECKPOINTS)
+    learned = {options.tracker, options.segmenter} & set(PUBLISHED)
     where = f", device {options.device}, backend {options.backend}" if learned else ""
     objects = sorted({prompt.object_id for prompt in options.prompts})
     noun = "object" if len(objects) == 1 else "objects"

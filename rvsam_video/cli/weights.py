@@ -14,8 +14,8 @@ import click
 from rvsam_video.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from rvsam_video.checkpoints import Checkpoint
-    from rvsam_video.downloading import Progress
+    from rvsam_video.weights.download import Progress
+    from rvsam_video.weights.fetch import PublishedWeights
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -45,16 +45,16 @@ def command(debug: bool) -> None:
 @_common
 def list_weights(cache: Path | None, as_json: bool, debug: bool) -> None:  # noqa: ARG001
     """Show all weights that can be fetched, and which are here."""
-    from rvsam_video.checkpoints import CHECKPOINTS, cached_file
-    from rvsam_video.weights_cache import cache_folder
+    from rvsam_video.weights.cache import cache_folder
+    from rvsam_video.weights.fetch import PUBLISHED, cached_file
 
     if as_json:
-        rows = [_facts(entry, cached_file(entry, cache)) for entry in CHECKPOINTS.values()]
+        rows = [_facts(entry, cached_file(entry, cache)) for entry in PUBLISHED.values()]
         click.echo(json.dumps({"cache": str(cache_folder(cache)), "weights": rows}))
         return
     click.echo(f"cache: {cache_folder(cache)}")
-    width = max(map(len, CHECKPOINTS))
-    for entry in CHECKPOINTS.values():
+    width = max(map(len, PUBLISHED))
+    for entry in PUBLISHED.values():
         path = cached_file(entry, cache)
         size = path.stat().st_size if path.is_file() else entry.size
         shown = f"{size / 1e6:.1f} MB" if size else "?"
@@ -76,12 +76,12 @@ def fetch_weights(
     debug: bool,  # noqa: ARG001
 ) -> None:
     """Download weights into the cache and check them; those that are here are only checked."""
-    from rvsam_video.checkpoints import CHECKPOINTS, fetch
+    from rvsam_video.weights.fetch import PUBLISHED, fetch
 
     if not names and not everything:
-        msg = f"name the weights to fetch, or use --all; there are: {', '.join(CHECKPOINTS)}"
+        msg = f"name the weights to fetch, or use --all; there are: {', '.join(PUBLISHED)}"
         raise UsageError(msg)
-    for entry in _entries(tuple(CHECKPOINTS) if everything else names):
+    for entry in _entries(tuple(PUBLISHED) if everything else names):
         with download_progress(entry.name, shown=not as_json) as progress:
             path = fetch(entry, cache=cache, offline=offline, progress=progress)
         if as_json:
@@ -105,9 +105,9 @@ def verify_weights(
 
     Returns 1 if a file is not what it should be, or not there.
     """
-    from rvsam_video.checkpoints import CHECKPOINTS, cached_file, verify
+    from rvsam_video.weights.fetch import PUBLISHED, cached_file, verify
 
-    present = [name for name, entry in CHECKPOINTS.items() if cached_file(entry, cache).is_file()]
+    present = [name for name, entry in PUBLISHED.items() if cached_file(entry, cache).is_file()]
     wrong = 0
     for entry in _entries(names or tuple(present)):
         path, problem, sha256 = cached_file(entry, cache), "", ""
@@ -130,7 +130,7 @@ def verify_weights(
 @_common
 def path_of_weights(name: str, cache: Path | None, as_json: bool, debug: bool) -> None:  # noqa: ARG001
     """Print where weights are on this machine, for use in scripts."""
-    from rvsam_video.checkpoints import cached_file
+    from rvsam_video.weights.fetch import cached_file
 
     entry = _entries((name,))[0]
     path = cached_file(entry, cache)
@@ -140,13 +140,13 @@ def path_of_weights(name: str, cache: Path | None, as_json: bool, debug: bool) -
     click.echo(json.dumps(_facts(entry, path)) if as_json else str(path))
 
 
-def _entries(names: tuple[str, ...]) -> list[Checkpoint]:
-    from rvsam_video.checkpoints import find_checkpoint
+def _entries(names: tuple[str, ...]) -> list[PublishedWeights]:
+    from rvsam_video.weights.fetch import find_weights
 
-    return [find_checkpoint(name) for name in names]
+    return [find_weights(name) for name in names]
 
 
-def _facts(entry: Checkpoint, path: Path) -> dict[str, object]:
+def _facts(entry: PublishedWeights, path: Path) -> dict[str, object]:
     from dataclasses import asdict
 
     return {**asdict(entry), "notice": entry.notice, "path": str(path), "present": path.is_file()}

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvsam_video import __version__
-from rvsam_video.checkpoints import (
-    checkpoint_path,
-    file_sha256,
-    find_checkpoint,
-    load_state_dict,
-)
 from rvsam_video.errors import UsageError
 from rvsam_video.export.parts import Part, decoder_part, encoder_part
+from rvsam_video.weights.fetch import (
+    checkpoint_path,
+    file_sha256,
+    find_weights,
+    load_state_dict,
+)
 
 if TYPE_CHECKING:
-    from rvsam_video.downloading import Progress
+    from rvsam_video.weights.download import Progress
 
 PARTS = ("encoder", "decoder")
 
@@ -57,7 +57,7 @@ def named_part(
         raise UsageError(msg)
     if checkpoint is None:
         path = checkpoint_path(name, cache=cache, offline=offline, progress=progress)
-        licence = find_checkpoint(name).licence
+        licence = find_weights(name).licence
     else:
         path, licence = Path(checkpoint), "unknown"
     sam = network_with_weights(SAM_VARIANTS[name], load_state_dict(path), source=str(path))

@@ -1,6 +1,6 @@
 """`Prompt`: what a user says about one object in one frame, checked when it is made.
 
-The written forms are in `prompt_parsing` (command line) and `prompt_file` (JSON).
+The written forms are in `words` (command line) and `files` (JSON).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ or 0 off it; FRAME counts from 0 (the default). Every point stands for itself: i
 the second point belongs to object 1.
 
 All options can be repeated. What they say about the same object and frame is joined: points add
-up, but there can be only one box and one mask. FILE.json is a prompt file (see `prompt_file`),
+up, but there can be only one box and one mask. FILE.json is a prompt file (see `files`),
 FILE.txt a SAM-PT query-point file (see `load_query_points`); for masks see `prompt_masks`. A mask
 file whose own name looks like OBJ: or @FRAME is written `./3:cup.png` or `cup@7@0`.
 """

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rvsam_video.checkpoints import describe_weights
 from rvsam_video.errors import UsageError
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt, Segmenter
 from rvsam_video.segmenters.registry import SAM_VARIANTS, load_sam
+from rvsam_video.weights.fetch import describe_weights
 
 __all__ = [
     "SAM_VARIANTS",

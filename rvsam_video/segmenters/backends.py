@@ -14,7 +14,7 @@ from rvsam_video.errors import UsageError
 from rvsam_video.export import FORMATS, encoder_part, export_part, onnx, openvino
 from rvsam_video.export.extras import require
 from rvsam_video.export.onnx import Run
-from rvsam_video.weights_cache import cache_folder, only_writer, writing_cache
+from rvsam_video.weights.cache import cache_folder, only_writer, writing_cache
 
 Backend = Literal["torch", "onnxruntime", "openvino"]
 

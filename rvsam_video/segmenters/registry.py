@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rvsam_video.checkpoints import (
+from rvsam_video.weights.fetch import (
     checkpoint_path,
     file_sha256,
-    find_checkpoint,
+    find_weights,
     load_state_dict,
 )
 
@@ -56,7 +56,7 @@ class SamVariant:
     """A network of the SAM family that there are published weights for.
 
     Attributes:
-        name: registry name, and that of its entry in `rvsam_video.checkpoints.CHECKPOINTS`.
+        name: registry name, and that of its entry in `rvsam_video.weights.fetch.PUBLISHED`.
         encoder: builds the image encoder without loading weights.
         fusible: whether `rvsam_video.segmenters.fusing.fuse` has an inference form of it.
     """
@@ -68,7 +68,7 @@ class SamVariant:
     @property
     def licence(self) -> str:
         """SPDX identifier of the licence of the published weights."""
-        return find_checkpoint(self.name).licence
+        return find_weights(self.name).licence
 
 
 SAM_VARIANTS: Mapping[str, SamVariant] = {
@@ -153,7 +153,7 @@ def network_with_weights(
     """
     from rvsam_video.segmenters.fusing import fuse
     from rvsam_video.segmenters.sam_model import sam_around
-    from rvsam_video.segmenters.state_dicts import load_checked
+    from rvsam_video.weights.read import load_checked
 
     sam = sam_around(variant.encoder())
     load_checked(sam, state_dict, source)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from rvsam_video.frame import Image
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
-from rvsam_video.segmenters.devices import choose_device
 from rvsam_video.segmenters.sam_decoder import BatchedDecoder, PreparedImage
 from rvsam_video.segmenters.sam_model import half_precision
 from rvsam_video.segmenters.sam_passes import decode_passes, is_looked_for
 from rvsam_video.segmenters.sam_transforms import Geometry, network_input, to_picture_size
+from rvsam_video.weights.devices import choose_device
 
 _CERTAIN_LOGIT = 10.0
 """Logit of pixels that a user's mask, or the lack of any prompt, decides."""

@@ -12,11 +12,11 @@ import torch
 from golden_data import manifest
 
 from rvsam_video import trackers
-from rvsam_video.checkpoints import CHECKPOINTS
 from rvsam_video.cli.main import main
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.trackers.cotracker.loading import load_cotracker
 from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
+from rvsam_video.weights.fetch import PUBLISHED
 
 NAME = "cotracker3-online"
 NOTICE = f"the weights {NAME} are for non-commercial use only (CC-BY-NC-4.0)"
@@ -40,8 +40,8 @@ def here(tmp_path, monkeypatch):
         NAME,
         lambda checkpoint, device: load_cotracker(variant, checkpoint, device, settings),
     )
-    entry = replace(CHECKPOINTS[NAME], sha256=None, size=None)
-    monkeypatch.setitem(CHECKPOINTS, NAME, entry)
+    entry = replace(PUBLISHED[NAME], sha256=None, size=None)
+    monkeypatch.setitem(PUBLISHED, NAME, entry)
     monkeypatch.setenv("RVSAM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RVSAM_OFFLINE", "1")
     SyntheticClip(frames=3, size=(160, 90)).write(tmp_path / "clip.mp4")
@@ -51,7 +51,7 @@ def here(tmp_path, monkeypatch):
 
 def put_into_cache(here):
     (here / "cache").mkdir()
-    (here / "own.pth").rename(here / "cache" / CHECKPOINTS[NAME].file_name)
+    (here / "own.pth").rename(here / "cache" / PUBLISHED[NAME].file_name)
 
 
 def record(here):

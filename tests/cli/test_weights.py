@@ -12,8 +12,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from rvsam_video.checkpoints import CHECKPOINTS, Checkpoint
 from rvsam_video.cli.main import main
+from rvsam_video.weights.fetch import PUBLISHED, PublishedWeights
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -29,7 +29,7 @@ def cache(tmp_path, monkeypatch):
     torch.save({"a": torch.arange(100.0)}, folder / "tiny.pt")
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
     threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
-    entry = Checkpoint(
+    entry = PublishedWeights(
         name="tiny",
         url=f"http://127.0.0.1:{httpd.server_port}/tiny.pt",
         file_name="tiny.pt",
@@ -37,7 +37,7 @@ def cache(tmp_path, monkeypatch):
         citation="nobody",
         sha256=hashlib.sha256((folder / "tiny.pt").read_bytes()).hexdigest(),
     )
-    monkeypatch.setitem(CHECKPOINTS, "tiny", entry)
+    monkeypatch.setitem(PUBLISHED, "tiny", entry)
     monkeypatch.setenv("RVSAM_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("RVSAM_OFFLINE", raising=False)
     yield tmp_path / "cache"
@@ -59,7 +59,7 @@ def test_list_shows_licences_and_what_is_here(cache, capsys):
 def test_fetch_tells_of_a_licence_that_forbids_commercial_use(cache, capsys, monkeypatch):
     assert main(["weights", "fetch", "tiny"]) == 0
     assert capsys.readouterr().err == ""
-    monkeypatch.setitem(CHECKPOINTS, "tiny", replace(CHECKPOINTS["tiny"], licence="CC-BY-NC-4.0"))
+    monkeypatch.setitem(PUBLISHED, "tiny", replace(PUBLISHED["tiny"], licence="CC-BY-NC-4.0"))
     assert main(["weights", "fetch", "tiny"]) == 0
     streams = capsys.readouterr()
     assert "tiny are for non-commercial use only (CC-BY-NC-4.0)" in streams.err
@@ -87,7 +87,7 @@ def test_machines_get_json(cache, capsys):
     assert rows["tiny"]["present"]
     assert not rows["repvit-sam"]["present"]
     assert main(["weights", "verify", "tiny", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["sha256"] == CHECKPOINTS["tiny"].sha256
+    assert json.loads(capsys.readouterr().out)["sha256"] == PUBLISHED["tiny"].sha256
     assert main(["weights", "path", "tiny", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["licence"] == "MIT"
 

@@ -7,7 +7,6 @@ import torch
 from golden_data import manifest
 
 from rvsam_video import UsageError, WeightsError
-from rvsam_video.checkpoints import CHECKPOINTS
 from rvsam_video.trackers import (
     COTRACKER_VARIANTS,
     create_tracker,
@@ -15,6 +14,7 @@ from rvsam_video.trackers import (
     weights_of,
 )
 from rvsam_video.trackers.cotracker.loading import network_with_weights
+from rvsam_video.weights.fetch import PUBLISHED
 
 ENTRIES = {
     "cotracker1": "v1_stride_4_wind_8",
@@ -44,7 +44,7 @@ def saved(path, entry, wrap=None):
 
 def test_every_published_tracker_has_a_name():
     assert set(tracker_names()) == {"lucas-kanade", *COTRACKER_VARIANTS}
-    published = {name for name, entry in CHECKPOINTS.items() if entry.part == "tracker"}
+    published = {name for name, entry in PUBLISHED.items() if entry.part == "tracker"}
     assert set(COTRACKER_VARIANTS) == published == set(ENTRIES)
 
 

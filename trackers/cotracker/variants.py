@@ -20,7 +20,7 @@ class CoTrackerVariant:
     window follow from the name of the variant alone.
 
     Attributes:
-        name: registry name, and that of its entry in `rvsam_video.checkpoints.CHECKPOINTS`.
+        name: registry name, and that of its entry in `rvsam_video.weights.fetch.PUBLISHED`.
         version: 1, 2 or 3.
         window: frames of a window that the weights were trained for.
         stride: pixels of the network's pictures per cell of its features.

@@ -10,11 +10,11 @@ import torch
 
 from rvsam_video.errors import UsageError, WeightsError
 from rvsam_video.segmenters import create_segmenter, segmenter_names
-from rvsam_video.segmenters.devices import choose_device
 from rvsam_video.segmenters.registry import SAM_VARIANTS
 from rvsam_video.segmenters.sam import SamSegmenter
 from rvsam_video.segmenters.sam_model import sam_around
-from rvsam_video.segmenters.state_dicts import load_checked
+from rvsam_video.weights.devices import choose_device
+from rvsam_video.weights.read import load_checked
 
 
 @pytest.mark.parametrize("name", ["repvit-sam", "mobile-sam", "sam-vit-b"])

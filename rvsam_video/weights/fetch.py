@@ -5,11 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from rvsam_video.downloading import Progress, Retries, discard, download
 from rvsam_video.errors import WeightsError
-from rvsam_video.published_weights import CHECKPOINTS, Checkpoint, find_checkpoint
-from rvsam_video.state_dict import check_stored_sums, load_state_dict
-from rvsam_video.weights_cache import (
+from rvsam_video.weights.cache import (
     cache_folder,
     is_offline,
     only_writer,
@@ -18,16 +15,19 @@ from rvsam_video.weights_cache import (
     write_pin,
     writing_cache,
 )
+from rvsam_video.weights.download import Progress, Retries, discard, download
+from rvsam_video.weights.published import PUBLISHED, PublishedWeights, find_weights
+from rvsam_video.weights.read import check_stored_sums, load_state_dict
 
 __all__ = [
-    "CHECKPOINTS",
-    "Checkpoint",
+    "PUBLISHED",
+    "PublishedWeights",
     "cached_file",
     "checkpoint_path",
     "describe_weights",
     "fetch",
     "file_sha256",
-    "find_checkpoint",
+    "find_weights",
     "load_state_dict",
     "verify",
 ]
@@ -41,7 +41,7 @@ _WITHOUT_NETWORK = (
 _REPLACE = "it was changed or damaged; remove it and run `rvsam-video weights fetch {name}`"
 
 
-def cached_file(checkpoint: Checkpoint, cache: str | Path | None = None) -> Path:
+def cached_file(checkpoint: PublishedWeights, cache: str | Path | None = None) -> Path:
     """Return where the weights are in the cache, or would be."""
     return cache_folder(cache) / checkpoint.file_name
 
@@ -56,7 +56,7 @@ def checkpoint_path(
     """Return a verified file of the weights of this name; downloads them on first use.
 
     Args:
-        name: a key of `CHECKPOINTS`.
+        name: a key of `PUBLISHED`.
         cache: the folder to keep them in; by default RVSAM_CACHE or the system's cache.
         offline: never use the network; by default as RVSAM_OFFLINE says.
         progress: told of every chunk, with bytes done and in all.
@@ -65,11 +65,11 @@ def checkpoint_path(
         UsageError: if the name is unknown.
         WeightsError: if they are not there and cannot be fetched, or do not verify.
     """
-    return fetch(find_checkpoint(name), cache=cache, offline=offline, progress=progress)
+    return fetch(find_weights(name), cache=cache, offline=offline, progress=progress)
 
 
 def fetch(
-    checkpoint: Checkpoint,
+    checkpoint: PublishedWeights,
     *,
     cache: str | Path | None = None,
     offline: bool | None = None,
@@ -97,7 +97,7 @@ def fetch(
     return target
 
 
-def verify(checkpoint: Checkpoint, path: Path) -> str:
+def verify(checkpoint: PublishedWeights, path: Path) -> str:
     """Hold a file against the published hash, or against the one it had when first seen.
 
     A file without either is seen for the first time: it must be readable, have the published MD5
@@ -156,14 +156,14 @@ def describe_weights(name: str, path: str | Path | None = None) -> dict[str, str
     What users must be told of the licence, if anything, is under "notice".
 
     Args:
-        name: a key of `CHECKPOINTS`.
+        name: a key of `PUBLISHED`.
         path: the file that was loaded; None for the published one in the cache. Of a file that is
             not the published one neither licence nor authors are known.
 
     Raises:
         WeightsError: if the file is not there.
     """
-    entry = find_checkpoint(name)
+    entry = find_weights(name)
     # Loading has just verified the published file; one more look at its bytes gives the hash.
     file = cached_file(entry) if path is None else Path(path)
     facts = {"file": str(file), "sha256": file_sha256(file)}
@@ -173,18 +173,18 @@ def describe_weights(name: str, path: str | Path | None = None) -> dict[str, str
     return facts
 
 
-def _is_published(entry: Checkpoint, path: Path, sha256: str) -> bool:
+def _is_published(entry: PublishedWeights, path: Path, sha256: str) -> bool:
     if entry.sha256 is not None:
         return sha256 == entry.sha256
     return entry.md5 is not None and _file_hash(path, "md5") == entry.md5
 
 
-def _without_network(checkpoint: Checkpoint) -> str:
+def _without_network(checkpoint: PublishedWeights) -> str:
     return _WITHOUT_NETWORK.format(url=checkpoint.url, option=checkpoint.option)
 
 
 def _download(
-    checkpoint: Checkpoint, target: Path, progress: Progress | None, retries: Retries | None
+    checkpoint: PublishedWeights, target: Path, progress: Progress | None, retries: Retries | None
 ) -> Path:
     part = target.with_name(f"{target.name}.part")
     try:
@@ -210,7 +210,7 @@ def _download(
     return target
 
 
-def _admit(checkpoint: Checkpoint, part: Path, *, pinned: str | None) -> str:
+def _admit(checkpoint: PublishedWeights, part: Path, *, pinned: str | None) -> str:
     """Check a complete download before it gets its name; return its sha256."""
     size = part.stat().st_size
     if checkpoint.size is not None and size != checkpoint.size:
@@ -240,7 +240,7 @@ def _check_readable(path: Path) -> None:
     load_state_dict(path)
 
 
-def _pin(path: Path, sha256: str, checkpoint: Checkpoint) -> None:
+def _pin(path: Path, sha256: str, checkpoint: PublishedWeights) -> None:
     try:
         write_pin(path, sha256, checkpoint.url)
     except OSError as error:

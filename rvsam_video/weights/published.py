@@ -23,7 +23,7 @@ _V3_CITATION = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class PublishedWeights:
     """Weights that someone published.
 
     Attributes:
@@ -71,13 +71,13 @@ def _cotracker(
     size: int | None = None,
     sha256: str | None = None,
     md5: str | None = None,
-) -> Checkpoint:
+) -> PublishedWeights:
     """Return the entry of a CoTracker network.
 
     The licence is that of the repository facebookresearch/co-tracker, which states no other for the
     weights; its authors said so of version 3.
     """
-    return Checkpoint(
+    return PublishedWeights(
         name=name,
         url=url,
         file_name=url.rpartition("/")[2],
@@ -91,14 +91,14 @@ def _cotracker(
 
 
 _SEGMENTERS = (
-    Checkpoint(
+    PublishedWeights(
         name="repvit-sam",
         url="https://github.com/THU-MIG/RepViT/releases/download/v1.0/repvit_sam.pt",
         file_name="repvit_sam.pt",
         licence="Apache-2.0",
         citation="Wang et al., RepViT-SAM: Towards Real-Time Segmenting Anything, arXiv:2312.05760",
     ),
-    Checkpoint(
+    PublishedWeights(
         name="mobile-sam",
         url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
         file_name="mobile_sam.pt",
@@ -107,7 +107,7 @@ _SEGMENTERS = (
         size=40_728_226,
         sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
     ),
-    Checkpoint(
+    PublishedWeights(
         name="sam-vit-b",
         url=f"{_SAM_URL}/sam_vit_b_01ec64.pth",
         file_name="sam_vit_b_01ec64.pth",
@@ -116,7 +116,7 @@ _SEGMENTERS = (
         size=375_042_383,
         sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
     ),
-    Checkpoint(
+    PublishedWeights(
         name="sam-vit-l",
         url=f"{_SAM_URL}/sam_vit_l_0b3195.pth",
         file_name="sam_vit_l_0b3195.pth",
@@ -125,7 +125,7 @@ _SEGMENTERS = (
         size=1_249_524_607,
         sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
     ),
-    Checkpoint(
+    PublishedWeights(
         name="sam-vit-h",
         url=f"{_SAM_URL}/sam_vit_h_4b8939.pth",
         file_name="sam_vit_h_4b8939.pth",
@@ -193,17 +193,17 @@ _TRACKERS = (
     ),
 )
 
-CHECKPOINTS: dict[str, Checkpoint] = {entry.name: entry for entry in (*_SEGMENTERS, *_TRACKERS)}
+PUBLISHED: dict[str, PublishedWeights] = {entry.name: entry for entry in (*_SEGMENTERS, *_TRACKERS)}
 """All weights that can be fetched, by name."""
 
 
-def find_checkpoint(name: str) -> Checkpoint:
+def find_weights(name: str) -> PublishedWeights:
     """Return the entry of this name.
 
     Raises:
         UsageError: if there is none.
     """
-    if name not in CHECKPOINTS:
-        msg = f"there are no weights named {name!r}; choose one of: {', '.join(CHECKPOINTS)}"
+    if name not in PUBLISHED:
+        msg = f"there are no weights named {name!r}; choose one of: {', '.join(PUBLISHED)}"
         raise UsageError(msg)
-    return CHECKPOINTS[name]
+    return PUBLISHED[name]

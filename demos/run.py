@@ -13,9 +13,9 @@ from rvsam_video.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER
 from rvsam_video.evals.metrics.region import region_similarity
 from rvsam_video.io.contact_sheet import ContactSheet
 from rvsam_video.io.drawing import draw_overlay
-from rvsam_video.io.writing import writing
 from rvsam_video.results import FrameResult
 from rvsam_video.runner import RunListener, RunOptions, RunSummary, Silent, run
+from rvsam_video.writing import writing
 
 DEFAULT_FRAMES = 72
 """Three seconds: long enough for the objects to pass each other."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rvsam_video.evals.davis import GLOBAL_COLUMNS, DavisScores
-from rvsam_video.io.writing import replacing, writing
+from rvsam_video.writing import replacing, writing
 
 SCORES_FILE = "scores.json"
 

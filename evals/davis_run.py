@@ -25,7 +25,7 @@ from rvsam_video.io.mask_sink import MaskSink
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sinks import SinkContext
-from rvsam_video.io.writing import writing
+from rvsam_video.writing import writing
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rvsam_video.evals.davis import DavisScores
 from rvsam_video.evals.davis_scoring import SequenceScores
-from rvsam_video.io.writing import replacing
+from rvsam_video.writing import replacing
 
 REPORT_FILE = "report.png"
 

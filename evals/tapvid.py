@@ -297,7 +297,7 @@ def save_tracks(path: Path, tracks: PointTracks, wanted: PointQueries) -> None:
     Raises:
         OutputError: if the file cannot be written.
     """
-    from rvsam_video.io.writing import replacing
+    from rvsam_video.writing import replacing
 
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(

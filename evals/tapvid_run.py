@@ -27,8 +27,8 @@ from rvsam_video.frame import Frame, Image
 from rvsam_video.io.folder_lock import FolderLock
 from rvsam_video.io.layout import LOCK_FILE
 from rvsam_video.io.run_identity import as_json, fingerprint, first_difference
-from rvsam_video.io.writing import replacing, writing
 from rvsam_video.trackers import PointTracker, QueryPoints, TrackedPoints
+from rvsam_video.writing import replacing, writing
 
 SETTINGS_FILE = "tapvid.json"
 """What the tracks in a folder were made with, so that no others are mixed with them."""

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from rvsam_video.errors import UsageError
 from rvsam_video.evals.uvo import ONE_CATEGORY
 from rvsam_video.io.layout import PARTS_FOLDER, RLE_FILE
-from rvsam_video.io.writing import replacing, writing
+from rvsam_video.writing import replacing, writing
 
 _LOWEST = -sys.float_info.max
 """Stands for minus infinity, which JSON does not know; it sorts the same."""

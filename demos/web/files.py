@@ -10,7 +10,7 @@ from pathlib import Path
 from rvsam_video.errors import UsageError
 from rvsam_video.io import open_source
 from rvsam_video.io.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from rvsam_video.io.writing import writing
+from rvsam_video.writing import writing
 
 ALLOWED = VIDEO_SUFFIXES | IMAGE_SUFFIXES
 MOST_LISTED = 500

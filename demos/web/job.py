@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from rvsam_video.closing import ClosesItself
 from rvsam_video.engine import DECODE_AHEAD, VideoSegmenter
 from rvsam_video.errors import OutputError
 from rvsam_video.frame import Frame
 from rvsam_video.io import open_source, prefetch
 from rvsam_video.io.base import FrameSource
 from rvsam_video.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.layout import PARTS_FOLDER, PROMPTS_FILE, page_checkpoint
 from rvsam_video.io.prefetching import Policy, Prefetch
 from rvsam_video.io.reconnecting import RECONNECT_SECONDS, Reconnecting

@@ -50,8 +50,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.evals.tapvid import score_tapvid
     from rvsam_video.evals.tapvid_run import TapvidOptions, run_tapvid
     from rvsam_video.evals.track_report import point_values
-    from rvsam_video.io.writing import replacing
     from rvsam_video.trackers import create_tracker, weights_of
+    from rvsam_video.writing import replacing
 
     names = clip_names(sequences)
     options = TapvidOptions(root=root, out=out, mode=query_mode, scale=scale, names=names)

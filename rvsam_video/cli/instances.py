@@ -121,7 +121,7 @@ def _reading(source: str, max_frames: int | None) -> Source:
 
 
 def _write(out: Path, source: str, found: list[Instance]) -> None:
-    from rvsam_video.io.writing import replacing
+    from rvsam_video.writing import replacing
 
     results = [item.to_dict(Path(source).stem) for item in found]
     with replacing(out) as temporary:

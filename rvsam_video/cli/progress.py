@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rvsam_video.io.closing import ClosesItself
+from rvsam_video.closing import ClosesItself
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn, TaskID

@@ -13,8 +13,8 @@ from rvsam_video.io.packet_log import PacketLog
 from rvsam_video.io.presentation_clock import PresentationClock
 from rvsam_video.io.sinks import Mark, SinkContext
 from rvsam_video.io.video_parts import PRORES_4444, PartEncoder, encoding, join
-from rvsam_video.io.writing import writing
 from rvsam_video.results import FrameResult
+from rvsam_video.writing import writing
 
 
 class AlphaSink:

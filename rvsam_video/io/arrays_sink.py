@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from rvsam_video.io.layout import ARRAYS_FILE, PARTS_FOLDER
 from rvsam_video.io.sinks import Mark, SinkContext
-from rvsam_video.io.writing import AppendFile, replacing, writing
 from rvsam_video.results import FrameResult
 from rvsam_video.trackers.base import QueryPoints
+from rvsam_video.writing import AppendFile, replacing, writing
 
 _BLOCK_BYTES = 1 << 22
 """Read at a time when the arrays are put together."""

@@ -13,10 +13,10 @@ from threading import Lock
 import cv2
 import numpy as np
 
+from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.io.base import BadFrames, ReadReport
-from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.tally import Tally
 
 MOST_TRIES = 10

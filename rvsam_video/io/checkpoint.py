@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rvsam_video.errors import OutputError
 from rvsam_video.io.run_identity import Json, as_json
 from rvsam_video.io.sinks import Mark
-from rvsam_video.io.writing import replacing
+from rvsam_video.writing import replacing
 
 _FORMAT = 1
 _HEADER = "header"

@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Image
-from rvsam_video.io.writing import replacing
+from rvsam_video.writing import replacing
 
 _PAPER = (24, 24, 26)
 _INK = (225, 225, 225)

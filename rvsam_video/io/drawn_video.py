@@ -17,8 +17,8 @@ from rvsam_video.io.packet_log import EncodedPacket, PacketLog
 from rvsam_video.io.presentation_clock import PresentationClock
 from rvsam_video.io.sinks import Mark
 from rvsam_video.io.video_parts import H264, PartEncoder, encoding, join
-from rvsam_video.io.writing import AppendFile, writing
 from rvsam_video.results import FrameResult
+from rvsam_video.writing import AppendFile, writing
 
 PART_FRAMES = 25
 """Frames of a part: about a second, so that players can seek, for few key frames."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rvsam_video.errors import OutputError
-from rvsam_video.io.writing import writing
+from rvsam_video.writing import writing
 
 _LOGGER = logging.getLogger(__name__)
 

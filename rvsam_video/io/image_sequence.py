@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageOps, UnidentifiedImageError
 
+from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.io.base import BadFrames, ReadReport
 from rvsam_video.io.clock import DEFAULT_RATE
-from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.tally import Tally, count
 
 MOST_NAMED = 5

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rvsam_video.writing import temporary_name
+
 RUN_FILE = "run.json"
 LOCK_FILE = ".lock"
 PARTS_FOLDER = ".parts"
@@ -61,11 +63,6 @@ _WORKING_PATTERNS = (
 def page_checkpoint(frame: int) -> str:
     """Return the name of the state before a frame, which a run on the page can go back to."""
     return f"page-{frame:08d}.npz"
-
-
-def temporary_name(name: str) -> str:
-    """Return what a file, or pattern of files, is called until it is whole."""
-    return f".{name}.tmp"
 
 
 def remove_results(folder: Path) -> None:

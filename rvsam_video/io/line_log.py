@@ -10,8 +10,8 @@ from typing import Any
 
 from rvsam_video.io.layout import PARTS_FOLDER
 from rvsam_video.io.sinks import Mark
-from rvsam_video.io.writing import AppendFile, replacing, writing
 from rvsam_video.results import FrameResult
+from rvsam_video.writing import AppendFile, replacing, writing
 
 
 class LineLog:

@@ -10,10 +10,10 @@ from pathlib import Path
 from PIL import Image
 
 from rvsam_video.io.colours import davis_palette
-from rvsam_video.io.layout import CUTOUT_FOLDER, MASK_FOLDER, temporary_name
+from rvsam_video.io.layout import CUTOUT_FOLDER, MASK_FOLDER
 from rvsam_video.io.sinks import Mark, SinkContext
-from rvsam_video.io.writing import replacing, sync_file, sync_folder, writing
 from rvsam_video.results import FrameResult
+from rvsam_video.writing import replacing, sync_file, sync_folder, temporary_name, writing
 
 # Index maps are flat: run lengths alone give files as small as zlib's default, in half the time.
 _COMPRESSION = zlib.Z_RLE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rvsam_video.io.writing import AppendFile
+from rvsam_video.writing import AppendFile
 
 
 @dataclass(frozen=True, slots=True)

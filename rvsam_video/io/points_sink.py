@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rvsam_video.io.layout import POINTS_FILE
 from rvsam_video.io.sinks import Mark, SinkContext
-from rvsam_video.io.writing import AppendFile, writing
 from rvsam_video.results import FrameResult, PointState
+from rvsam_video.writing import AppendFile, writing
 
 COLUMNS = (
     "frame",

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from threading import Condition, Thread, current_thread
 from typing import Generic, Literal, TypeVar, get_args
 
+from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import UsageError
-from rvsam_video.io.closing import ClosesItself
 
 Policy = Literal["block", "drop"]
 """When the reader is ahead by the full depth: wait, or drop the oldest for the newest."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError
 from rvsam_video.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.folder_lock import FolderLock
 from rvsam_video.io.layout import (
     CHECKPOINT_FILE,
@@ -19,7 +19,6 @@ from rvsam_video.io.layout import (
     RUN_FILE,
     remove_results,
     remove_working_files,
-    temporary_name,
 )
 from rvsam_video.io.run_identity import Json, as_json, first_difference
 from rvsam_video.io.run_record import (
@@ -31,7 +30,7 @@ from rvsam_video.io.run_record import (
     save_record,
     timestamp,
 )
-from rvsam_video.io.writing import writing
+from rvsam_video.writing import temporary_name, writing
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from rvsam_video.errors import OutputError
 from rvsam_video.io.run_identity import Json, as_json
-from rvsam_video.io.writing import replacing
+from rvsam_video.writing import replacing
 
 RunStatus = Literal["running", "interrupted", "complete", "failed"]
 

@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError, UsageError
-from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.sink_names import OBJECT_SINKS, SinkClasses
 from rvsam_video.results import FrameResult
 from rvsam_video.trackers.base import QueryPoints

@@ -19,8 +19,8 @@ from rvsam_video.io.line_log import LineLog
 from rvsam_video.io.plots import COLUMNS, Timeline, draw_timelines
 from rvsam_video.io.sinks import Mark, SinkContext
 from rvsam_video.io.small_jpeg import small_jpeg
-from rvsam_video.io.writing import AppendFile, replacing
 from rvsam_video.results import FrameResult
+from rvsam_video.writing import AppendFile, replacing
 
 _TILES = 12
 _TILE_WIDTH = 320

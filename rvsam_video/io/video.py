@@ -7,10 +7,10 @@ from weakref import WeakSet
 
 from av.video.frame import VideoFrame
 
+from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
 from rvsam_video.io.base import BadFrames, ReadReport
-from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.conversion import Converter, displayed_size
 from rvsam_video.io.place import Place
 from rvsam_video.io.reading import Reading

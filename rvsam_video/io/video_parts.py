@@ -18,7 +18,7 @@ from av.video.codeccontext import VideoCodecContext
 from rvsam_video.errors import OutputError
 from rvsam_video.io.packet_log import EncodedPacket, PacketLog
 from rvsam_video.io.presentation_clock import TICKS_PER_SECOND
-from rvsam_video.io.writing import replacing, writing
+from rvsam_video.writing import replacing, writing
 
 _TIME_BASE = Fraction(1, TICKS_PER_SECOND)
 _DEFAULT_DURATION = TICKS_PER_SECOND // 25

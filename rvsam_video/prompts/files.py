@@ -59,7 +59,7 @@ def save_prompts(
         OutputError: if the file cannot be written.
     """
     # Imported late: reading prompts needs nothing of the readers and writers of videos.
-    from rvsam_video.io.writing import replacing
+    from rvsam_video.writing import replacing
 
     document = prompts_to_json(prompts, frame_size=frame_size, source=source)
     with replacing(Path(path)) as temporary:

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from rvsam_video import writing as writing_module
 from rvsam_video.errors import OutputError
-from rvsam_video.io import writing as writing_module
 from rvsam_video.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.sink_names import SINK_NAMES
 from rvsam_video.io.sinks import SinkWriter, create_sinks
-from rvsam_video.io.writing import AppendFile, replacing, writing
 from rvsam_video.results import FrameResult
+from rvsam_video.writing import AppendFile, replacing, writing
 
 MakeResult = Callable[..., FrameResult]
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
 from rvsam_video.io import reconnecting
 from rvsam_video.io.base import ReadReport
-from rvsam_video.io.closing import ClosesItself
 from rvsam_video.io.reconnecting import Reconnecting
 
 

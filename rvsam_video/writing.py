@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rvsam_video.errors import OutputError
-from rvsam_video.io.layout import temporary_name
 
 _DISK_FULL = "the disk is full; free some space and run the same command again to go on"
 _NO_PERMISSION = "no permission to write there; choose another folder with --out"
@@ -35,6 +34,11 @@ def output_error(path: Path, error: OSError) -> OutputError:
     """Return the error for people that says why `path` cannot be written."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return OutputError(f"cannot write {path}: {reason}")
+
+
+def temporary_name(name: str) -> str:
+    """Return what a file, or pattern of files, is called until it is whole."""
+    return f".{name}.tmp"
 
 
 @contextmanager

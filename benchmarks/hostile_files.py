@@ -17,7 +17,7 @@ from hostile_clips import CLIPS, Clip
 from numbered_clips import read_number
 
 from rvsam_video.errors import RvsamError
-from rvsam_video.io import open_source
+from rvsam_video.sources import open_source
 
 
 def try_clip(clip: Clip, folder: Path, reader: str, on_bad_frame: str) -> tuple[str, str, str]:

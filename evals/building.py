@@ -17,7 +17,6 @@ from rvsam_video.clip_frames import longest_side
 from rvsam_video.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER, VideoSegmenter
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Frame
-from rvsam_video.io import open_source
 from rvsam_video.io.run_identity import Json
 from rvsam_video.part_devices import part_devices
 from rvsam_video.presets import PRESETS, Preset
@@ -26,6 +25,7 @@ from rvsam_video.results import FrameResult, PointTable
 from rvsam_video.segmenters import Segmenter, create_segmenter, segmenter_names
 from rvsam_video.segmenters import weights_of as segmenter_weights
 from rvsam_video.settings import SegmentationSettings
+from rvsam_video.sources import open_source
 from rvsam_video.trackers import ClipTracker, create_tracker, tracker_names
 from rvsam_video.trackers import weights_of as tracker_weights
 from rvsam_video.trackers.clips import create_clip_tracker

@@ -21,10 +21,10 @@ from rvsam_video.instances import (
     automatic_proposals,
     instance_settings,
 )
-from rvsam_video.io import open_source
 from rvsam_video.io.layout import PARTS_FOLDER
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
+from rvsam_video.sources import open_source
 from rvsam_video.writing import replacing, writing
 
 State = Literal["done", "was there already"]

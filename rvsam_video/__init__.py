@@ -25,13 +25,13 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from rvsam_video.frame import Frame
-    from rvsam_video.io import open_source
     from rvsam_video.point_tracking import track_points
     from rvsam_video.prompts.files import load_prompts, save_prompts
     from rvsam_video.prompts.prompt import Prompt
     from rvsam_video.results import FrameResult, ObjectResult, PointState, PointTable
     from rvsam_video.session import Session
     from rvsam_video.settings import SegmentationSettings
+    from rvsam_video.sources import open_source
 
 _HOMES = {
     "Frame": "frame",
@@ -50,7 +50,7 @@ _HOMES = {
     "VideoSegmenter": "engine",
     "WeightsError": "errors",
     "load_prompts": "prompts",
-    "open_source": "io",
+    "open_source": "sources",
     "save_prompts": "prompts",
     "track_points": "point_tracking",
 }

@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 from rvsam_video.frame import Frame, Image
-from rvsam_video.io import open_source, prefetch
 from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult
 from rvsam_video.segmenters import Segmenter, create_segmenter
 from rvsam_video.session import Session
 from rvsam_video.settings import SegmentationSettings
+from rvsam_video.sources import open_source, prefetch
 from rvsam_video.trackers import PointTracker, create_tracker
 
 DECODE_AHEAD = 4

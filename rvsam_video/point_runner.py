@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from rvsam_video.io.base import FrameSource
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sink_names import POINT_SINKS
 from rvsam_video.io.sinks import SinkContext, create_sinks
@@ -14,6 +13,7 @@ from rvsam_video.point_queries import PointRequest
 from rvsam_video.point_tracking import PointSession
 from rvsam_video.run_loop import Job, RunListener, RunSummary, drive, refuse_endless
 from rvsam_video.run_options import CommonOptions
+from rvsam_video.sources.base import FrameSource
 from rvsam_video.trackers import create_tracker, weights_of
 
 DEFAULT_TRAIL = 15

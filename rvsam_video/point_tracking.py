@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.engine import DECODE_AHEAD, DEFAULT_TRACKER
 from rvsam_video.frame import Frame, Image, check_next
-from rvsam_video.io import open_source, prefetch
 from rvsam_video.point_queries import DEFAULT_GRID, PointRequest, query_points
 from rvsam_video.results import FrameResult, PointTable, point_states
 from rvsam_video.snapshot import frames_from_arrays, frames_to_arrays, nested, prefixed
+from rvsam_video.sources import open_source, prefetch
 from rvsam_video.trackers import create_tracker
 from rvsam_video.trackers.base import (
     Arrays,

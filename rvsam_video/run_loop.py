@@ -13,9 +13,7 @@ from typing import Literal, Protocol
 from rvsam_video.engine import DECODE_AHEAD
 from rvsam_video.errors import OutputError, RvsamError, SourceError, UsageError
 from rvsam_video.frame import Frame
-from rvsam_video.io import prefetch
 from rvsam_video.io.background import BackgroundWriter
-from rvsam_video.io.base import FrameSource
 from rvsam_video.io.checkpoint import Checkpoint
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
@@ -23,6 +21,8 @@ from rvsam_video.io.sinks import Sink
 from rvsam_video.latency import Latencies
 from rvsam_video.results import FrameResult
 from rvsam_video.run_options import CommonOptions
+from rvsam_video.sources import prefetch
+from rvsam_video.sources.base import FrameSource
 from rvsam_video.trackers.base import Arrays, PointTracker
 
 CHECKPOINT_EVERY = 25

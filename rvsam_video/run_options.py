@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from rvsam_video.engine import DEFAULT_TRACKER
-from rvsam_video.io import open_source
-from rvsam_video.io.base import BadFrames, FrameSource, Reader
-from rvsam_video.io.reconnecting import RECONNECT_SECONDS, Reconnecting
 from rvsam_video.io.run_identity import Json, fingerprint
+from rvsam_video.sources import open_source
+from rvsam_video.sources.base import BadFrames, FrameSource, Reader
+from rvsam_video.sources.reconnecting import RECONNECT_SECONDS, Reconnecting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

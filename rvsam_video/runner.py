@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from rvsam_video.engine import DEFAULT_SEGMENTER, VideoSegmenter
-from rvsam_video.io.base import FrameSource
-from rvsam_video.io.image_sequence import ImageSequence
 from rvsam_video.io.layout import PROMPTS_FILE
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sink_names import DEFAULT_SINKS
@@ -24,6 +22,8 @@ from rvsam_video.segmenters import Segmenter, create_segmenter
 from rvsam_video.segmenters import weights_of as segmenter_weights
 from rvsam_video.session import Session
 from rvsam_video.settings import SegmentationSettings
+from rvsam_video.sources.base import FrameSource
+from rvsam_video.sources.pictures import ImageSequence
 from rvsam_video.trackers import PointTracker, create_tracker
 from rvsam_video.trackers import weights_of as tracker_weights
 from rvsam_video.trackers.clips import as_sam_pt

@@ -257,7 +257,7 @@ def test_a_source_that_breaks_off_is_reported_and_nothing_is_lost(options, video
 
 
 def test_a_full_disk_is_one_sentence_and_the_rerun_goes_on(options, finished, monkeypatch):
-    from rvsam_video.io import mask_sink
+    from rvsam_video.sources import mask_sink
 
     original = mask_sink.MaskSink.write
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from rvsam_video.errors import UsageError
-from rvsam_video.io import open_source
-from rvsam_video.io.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from rvsam_video.sources import open_source
+from rvsam_video.sources.pictures import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from rvsam_video.writing import writing
 
 ALLOWED = VIDEO_SUFFIXES | IMAGE_SUFFIXES

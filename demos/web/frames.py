@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Frame
-from rvsam_video.io import open_source
+from rvsam_video.sources import open_source
 
 _KEPT = 64
 """Frames held, so that stepping back and forth does not read the file again."""

@@ -12,12 +12,8 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.engine import DECODE_AHEAD, VideoSegmenter
 from rvsam_video.errors import OutputError
 from rvsam_video.frame import Frame
-from rvsam_video.io import open_source, prefetch
-from rvsam_video.io.base import FrameSource
 from rvsam_video.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rvsam_video.io.layout import PARTS_FOLDER, PROMPTS_FILE, page_checkpoint
-from rvsam_video.io.prefetching import Policy, Prefetch
-from rvsam_video.io.reconnecting import RECONNECT_SECONDS, Reconnecting
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import Json
 from rvsam_video.io.sinks import Mark, SinkContext, SinkWriter, create_sinks
@@ -26,6 +22,10 @@ from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult
 from rvsam_video.run_loop import CHECKPOINT_EVERY
 from rvsam_video.session import Session
+from rvsam_video.sources import open_source, prefetch
+from rvsam_video.sources.base import FrameSource
+from rvsam_video.sources.prefetching import Policy, Prefetch
+from rvsam_video.sources.reconnecting import RECONNECT_SECONDS, Reconnecting
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def _about_installation() -> dict[str, object]:
 
 
 def _about_source(source: str) -> dict[str, object]:
-    from rvsam_video.io import open_source
+    from rvsam_video.sources import open_source
 
     with open_source(source) as opened:
         width, height = opened.size

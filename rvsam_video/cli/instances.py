@@ -104,7 +104,7 @@ def _reading(source: str, max_frames: int | None) -> Source:
     Raises:
         UsageError: if it can be read only once.
     """
-    from rvsam_video.io import open_source
+    from rvsam_video.sources import open_source
 
     if source == "-" or source.isdigit() or "://" in source:
         msg = f"{source} can be read only once; give a video file or a folder of images"

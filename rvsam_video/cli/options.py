@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from rvsam_video.io.base import BadFrames, Reader
+    from rvsam_video.sources.base import BadFrames, Reader
 
 RUNS = Path("rvsam-runs")
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rvsam_video.demos.run import DemoReport, run_demo
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.errors import OutputError, UsageError
-from rvsam_video.io import open_source
 from rvsam_video.results import FrameResult
+from rvsam_video.sources import open_source
 
 
 class Notes:

@@ -17,7 +17,7 @@ _RUNNER = """
 import os, runpy, signal, sys
 from pathlib import Path
 import numpy as np
-from rvsam_video.io import run_folder
+from rvsam_video.sources import run_folder
 from rvsam_video.io.background import BackgroundWriter
 from rvsam_video.io.checkpoint import Checkpoint
 from rvsam_video.io.sink_names import SINK_NAMES

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rvsam_video.errors import OutputError
-from rvsam_video.io import drawn_video, video_parts
 from rvsam_video.io.drawing import draw_overlay
 from rvsam_video.io.presentation_clock import TICKS_PER_SECOND, PresentationClock
 from rvsam_video.io.sinks import SinkWriter, create_sinks
 from rvsam_video.results import FrameResult
+from rvsam_video.sources import drawn_video, video_parts
 
 MakeResult = Callable[..., FrameResult]
 MILLISECOND = 0.001

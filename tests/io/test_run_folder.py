@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rvsam_video.errors import OutputError, SourceError
-from rvsam_video.io import run_folder
 from rvsam_video.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rvsam_video.io.run_folder import RunFolder
 from rvsam_video.io.run_identity import fingerprint, first_difference
+from rvsam_video.sources import run_folder
 
 COMMAND: dict[str, Any] = {"source": "clip.mp4", "points": [[1, 2]], "options": {"seed": 0}}
 

@@ -10,7 +10,7 @@ from hostile_clips import LONG
 from numbered_clips import FRAMES, read_number
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.io import open_source
+from rvsam_video.sources import open_source
 
 
 def test_without_decord_the_error_says_how_to_install_it(clip, monkeypatch):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numbered_clips import read_number
 
 from rvsam_video.errors import UsageError
-from rvsam_video.io import open_source, prefetch
+from rvsam_video.sources import open_source, prefetch
 
 PATIENCE = 10
 """Seconds to wait for another thread before a test fails; none should come near."""
@@ -151,7 +151,7 @@ def test_a_consumer_that_is_interrupted_leaves_no_thread(error):
 
 
 def test_a_source_that_hangs_does_not_hold_up_closing(monkeypatch):
-    from rvsam_video.io import prefetching
+    from rvsam_video.sources import prefetching
 
     monkeypatch.setattr(prefetching, "CLOSE_SECONDS", 0.1)
     answer, closed = threading.Event(), threading.Event()
@@ -174,7 +174,7 @@ def test_a_source_that_hangs_does_not_hold_up_closing(monkeypatch):
 
 _WAIT_FOR_EVER = """
 import threading
-from rvsam_video.io import prefetch
+from rvsam_video.sources import prefetch
 
 def produce():
     print("waiting", flush=True)

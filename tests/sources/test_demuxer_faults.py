@@ -7,7 +7,8 @@ import pytest
 from numbered_clips import FRAMES, Recipe, encode, read_number
 
 from rvsam_video.errors import SourceError
-from rvsam_video.io import open_source, reading
+from rvsam_video.sources import open_source
+from rvsam_video.sources import video_file as reading
 
 
 class Faulty:

@@ -16,9 +16,8 @@ import numpy as np
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.frame import Frame, Image
-from rvsam_video.io.base import BadFrames, ReadReport
-from rvsam_video.io.place import Place
-from rvsam_video.io.tally import Tally
+from rvsam_video.sources.base import BadFrames, ReadReport, Tally
+from rvsam_video.sources.place import Place
 
 
 class DecordVideo(ClosesItself):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+_BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 sys.path.insert(0, str(_BENCHMARKS))
 try:

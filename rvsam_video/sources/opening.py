@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import get_args
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.io.base import BadFrames, FrameSource, Reader
-from rvsam_video.io.image_files import (
+from rvsam_video.sources.base import BadFrames, FrameSource, Reader
+from rvsam_video.sources.pictures import (
     IMAGE_SUFFIXES,
     images_in_folder,
     images_of_pattern,
     is_pattern,
 )
-from rvsam_video.io.place import (
+from rvsam_video.sources.place import (
     STANDARD_INPUT,
     Place,
     address,
@@ -75,7 +75,7 @@ def _open(
         return _video(address(what), reader, on_bad_frame, start)
     if (paths := _images(text)) is not None:
         _refuse(printable(text), reader)
-        from rvsam_video.io.image_sequence import ImageSequence
+        from rvsam_video.sources.pictures import ImageSequence
 
         return ImageSequence(paths, printable(text), on_bad_frame=on_bad_frame, start=start)
     return _video(video_file(text), reader, on_bad_frame, start)
@@ -95,7 +95,7 @@ def _camera(number: int, on_bad_frame: BadFrames) -> FrameSource:
     if number < 0:
         msg = f"there is no camera {number}; cameras are numbered from 0"
         raise UsageError(msg)
-    from rvsam_video.io.camera import Camera
+    from rvsam_video.sources.camera import Camera
 
     return Camera(number, on_bad_frame=on_bad_frame)
 
@@ -104,10 +104,10 @@ def _video(place: Place, reader: Reader, on_bad_frame: BadFrames, start: int) ->
     if reader == "decord":
         if place.kind != "file":
             _refuse(place.name, reader)
-        from rvsam_video.io.decord_video import DecordVideo
+        from rvsam_video.sources.decord_video import DecordVideo
 
         return DecordVideo(place, on_bad_frame=on_bad_frame, start=start)
-    from rvsam_video.io.video import VideoSource
+    from rvsam_video.sources.video_file import VideoSource
 
     source = VideoSource(place, on_bad_frame=on_bad_frame, start=start)
     if source.live and start:

@@ -12,9 +12,9 @@ import pytest
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
-from rvsam_video.io import reconnecting
-from rvsam_video.io.base import ReadReport
-from rvsam_video.io.reconnecting import Reconnecting
+from rvsam_video.sources import reconnecting
+from rvsam_video.sources.base import ReadReport
+from rvsam_video.sources.reconnecting import Reconnecting
 
 
 class FakeStream(ClosesItself):

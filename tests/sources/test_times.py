@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numbered_clips import FRAMES, uneven_stamps
 
-from rvsam_video.io import open_source
-from rvsam_video.io.clock import RisingClock
+from rvsam_video.sources import open_source
+from rvsam_video.sources.base import RisingClock
 
 
 def times_of(path):

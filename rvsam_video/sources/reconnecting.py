@@ -13,7 +13,7 @@ import numpy as np
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
-from rvsam_video.io.base import FrameSource, ReadReport
+from rvsam_video.sources.base import FrameSource, ReadReport
 
 RECONNECT_SECONDS = 60.0
 """How long a lost source is tried again, unless told otherwise."""

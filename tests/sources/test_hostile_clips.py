@@ -11,7 +11,7 @@ from hostile_clips import CLIPS, LONG, MATRICES, packets
 from numbered_clips import Recipe, encode, is_upright, read_number
 
 from rvsam_video.errors import SourceError
-from rvsam_video.io import open_source
+from rvsam_video.sources import open_source
 
 NEEDS = {"mp4 AV1": "libsvtav1", "cut off mp4 AV1": "libsvtav1", "10 % blank mp4 AV1": "libsvtav1"}
 

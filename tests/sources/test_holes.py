@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from types import SimpleNamespace
 
-from rvsam_video.io.holes import HoleFinder
+from rvsam_video.sources.damage import HoleFinder
 
 VIDEO, SOUND = 0, 1
 

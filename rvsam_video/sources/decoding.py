@@ -12,11 +12,14 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from rvsam_video.io.clock import RisingClock
-from rvsam_video.io.cut_off import is_cut_off
-from rvsam_video.io.holes import HoleFinder
-from rvsam_video.io.packet_index import declared_seconds, estimate_frames, read_index
-from rvsam_video.io.tally import Tally
+from rvsam_video.sources.base import RisingClock, Tally
+from rvsam_video.sources.damage import (
+    HoleFinder,
+    declared_seconds,
+    estimate_frames,
+    is_cut_off,
+    read_index,
+)
 
 MOST_FAILURES = 1000
 """So many failures to find the next packet, one after the other, are taken for the end."""

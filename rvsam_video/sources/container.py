@@ -17,7 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from rvsam_video.errors import SourceError
-from rvsam_video.io.place import Place
+from rvsam_video.sources.place import Place
 
 OPEN_SECONDS = 10.0
 """How long a server or network camera may take to send its first frames: some wake up slowly."""

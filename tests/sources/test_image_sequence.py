@@ -8,7 +8,7 @@ from numbered_clips import draw, read_number
 from PIL import Image
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.io import open_source
+from rvsam_video.sources import open_source
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from numbered_clips import Recipe, encode
 
-from rvsam_video.io import open_source, prefetch
+from rvsam_video.sources import open_source, prefetch
 
 MEGABYTE = 2**20
 
@@ -94,7 +94,7 @@ def test_reading_a_long_clip_twice_does_not_grow(tmp_path):
 def test_damaged_files_are_read_without_a_word_on_standard_error(clip):
     path, _ = clip("30 specks mp4")
     code = (
-        "import sys\nfrom rvsam_video.io import open_source\n"
+        "import sys\nfrom rvsam_video.sources import open_source\n"
         "with open_source(sys.argv[1]) as source: list(source)"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, check=True)

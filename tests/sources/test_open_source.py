@@ -13,8 +13,8 @@ import pytest
 from numbered_clips import FRAMES, Recipe, encode, read_number
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.io import open_source
-from rvsam_video.io.conversion import Orientation, orientation_of
+from rvsam_video.sources import open_source
+from rvsam_video.sources.conversion import Orientation, orientation_of
 
 
 def numbers(source):
@@ -23,7 +23,7 @@ def numbers(source):
 
 def test_importing_the_package_loads_neither_pyav_nor_opencv():
     code = (
-        "import sys, rvsam_video.io, rvsam_video.io.source; "
+        "import sys, rvsam_video.io, rvsam_video.sources.opening; "
         "sys.exit(bool({'av', 'cv2', 'PIL', 'decord'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

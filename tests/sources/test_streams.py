@@ -14,12 +14,13 @@ import pytest
 from numbered_clips import FRAMES, read_number
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.io import open_source, opening
+from rvsam_video.sources import container as opening
+from rvsam_video.sources import open_source
 
 _READ_STANDARD_INPUT = """
 import sys
 from rvsam_video.errors import SourceError
-from rvsam_video.io import open_source
+from rvsam_video.sources import open_source
 try:
     with open_source("-", start=int(sys.argv[1])) as source:
         frames = [frame.index for frame in source]

@@ -16,8 +16,7 @@ import numpy as np
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame, Image
-from rvsam_video.io.base import BadFrames, ReadReport
-from rvsam_video.io.tally import Tally
+from rvsam_video.sources.base import BadFrames, ReadReport, Tally
 
 MOST_TRIES = 10
 """Cameras may miss a frame, and the first few while they wake up; after so many it is gone."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.io import camera, open_source
+from rvsam_video.sources import camera, open_source
 
 
 class FakeCapture:

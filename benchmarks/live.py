@@ -20,9 +20,9 @@ import psutil
 
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.frame import Image
-from rvsam_video.latency import Latencies
 from rvsam_video.results import FrameResult
-from rvsam_video.runner import RunOptions, RunSummary, run
+from rvsam_video.runs.latency import Latencies
+from rvsam_video.runs.objects import RunOptions, RunSummary, run
 
 _MIB = 1024**2
 

@@ -17,11 +17,11 @@ from rvsam_video.clip_frames import longest_side
 from rvsam_video.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER, VideoSegmenter
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Frame
-from rvsam_video.io.run_identity import Json
 from rvsam_video.part_devices import part_devices
 from rvsam_video.presets import PRESETS, Preset
 from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult, PointTable
+from rvsam_video.runs.identity import Json
 from rvsam_video.segmenters import Segmenter, create_segmenter, segmenter_names
 from rvsam_video.segmenters import weights_of as segmenter_weights
 from rvsam_video.settings import SegmentationSettings

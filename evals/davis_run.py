@@ -20,11 +20,11 @@ from rvsam_video.evals.davis_scoring import SequenceScores, Tick, score_sequence
 from rvsam_video.evals.ending import noting_the_end
 from rvsam_video.evals.report import save_report
 from rvsam_video.evals.workers import Watch, each
-from rvsam_video.io.layout import MASK_FOLDER, PARTS_FOLDER
-from rvsam_video.io.mask_sink import MaskSink
-from rvsam_video.io.run_folder import RunFolder
-from rvsam_video.io.run_identity import Json
-from rvsam_video.io.sinks import SinkContext
+from rvsam_video.runs.folder import RunFolder
+from rvsam_video.runs.identity import Json
+from rvsam_video.sinks.base import SinkContext
+from rvsam_video.sinks.masks import MaskSink
+from rvsam_video.sinks.names import MASK_FOLDER, PARTS_FOLDER
 from rvsam_video.writing import writing
 
 

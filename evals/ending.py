@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rvsam_video.errors import RvsamError
-from rvsam_video.io.run_folder import RunFolder
+from rvsam_video.runs.folder import RunFolder
 
 
 @contextmanager

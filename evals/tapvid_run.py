@@ -24,9 +24,9 @@ from rvsam_video.evals.tapvid import (
     save_tracks,
 )
 from rvsam_video.frame import Frame, Image
-from rvsam_video.io.folder_lock import FolderLock
-from rvsam_video.io.layout import LOCK_FILE
-from rvsam_video.io.run_identity import as_json, fingerprint, first_difference
+from rvsam_video.runs.identity import as_json, fingerprint, first_difference
+from rvsam_video.runs.layout import LOCK_FILE
+from rvsam_video.runs.lock import FolderLock
 from rvsam_video.trackers import PointTracker, QueryPoints, TrackedPoints
 from rvsam_video.writing import replacing, writing
 

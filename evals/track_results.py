@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from rvsam_video.errors import UsageError
 from rvsam_video.evals.uvo import ONE_CATEGORY
-from rvsam_video.io.layout import PARTS_FOLDER, RLE_FILE
+from rvsam_video.sinks.names import PARTS_FOLDER, RLE_FILE
 from rvsam_video.writing import replacing, writing
 
 _LOWEST = -sys.float_info.max
@@ -97,7 +97,7 @@ class VideoTracks:
 
         Args:
             segmentations: one for every frame of the video: a compressed run-length code, see
-                `rvsam_video.io.rle_sink.coco_code`, or None where the object is absent.
+                `rvsam_video.sinks.rle.coco_code`, or None where the object is absent.
             score: higher is surer; minus infinity is written as the lowest number there is.
             category: id of its category.
         """

@@ -21,9 +21,9 @@ from rvsam_video.instances import (
     automatic_proposals,
     instance_settings,
 )
-from rvsam_video.io.layout import PARTS_FOLDER
-from rvsam_video.io.run_folder import RunFolder
-from rvsam_video.io.run_identity import Json
+from rvsam_video.runs.folder import RunFolder
+from rvsam_video.runs.identity import Json
+from rvsam_video.sinks.names import PARTS_FOLDER
 from rvsam_video.sources import open_source
 from rvsam_video.writing import replacing, writing
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.errors import PromptError
-from rvsam_video.io.run_identity import Json
 from rvsam_video.prompts.as_json import prompts_to_json
 from rvsam_video.prompts.prompt import Prompt, check_against_frame
+from rvsam_video.runs.identity import Json
 from rvsam_video.trackers.base import QueryPoints
 
 NO_OBJECT = 0

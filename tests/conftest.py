@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_results import make_result
 
 from rvsam_video import Frame
+from rvsam_video.results import FrameResult
 from rvsam_video.segmenters.base import MaskPrediction, Memory, ObjectPrompt
 from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints
 
@@ -127,3 +129,9 @@ def make_frames() -> Callable[..., list[Frame]]:
         return [Frame(i, i / 10, rng.integers(0, 255, shape, np.uint8)) for i in range(count)]
 
     return build
+
+
+@pytest.fixture(name="make_result", scope="session")
+def make_result_fixture() -> Callable[..., FrameResult]:
+    """Makes the result of one frame: `make_result(index, size=(61, 43), time=index / 25)`."""
+    return make_result

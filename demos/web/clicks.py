@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rvsam_video.errors import PromptError, UsageError
-from rvsam_video.io.colours import drawing_colour
 from rvsam_video.prompts.prompt import MAX_OBJECT_ID, Prompt, check_against_frame, merge_prompts
+from rvsam_video.sinks.colours import drawing_colour
 
 _LONGEST_NAME = 40
 

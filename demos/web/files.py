@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rvsam_video.errors import UsageError
 from rvsam_video.sources import open_source
-from rvsam_video.sources.pictures import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from rvsam_video.sources.finding import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from rvsam_video.writing import writing
 
 ALLOWED = VIDEO_SUFFIXES | IMAGE_SUFFIXES

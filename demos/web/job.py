@@ -12,16 +12,17 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.engine import DECODE_AHEAD, VideoSegmenter
 from rvsam_video.errors import OutputError
 from rvsam_video.frame import Frame
-from rvsam_video.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from rvsam_video.io.layout import PARTS_FOLDER, PROMPTS_FILE, page_checkpoint
-from rvsam_video.io.run_folder import RunFolder
-from rvsam_video.io.run_identity import Json
-from rvsam_video.io.sinks import Mark, SinkContext, SinkWriter, create_sinks
 from rvsam_video.prompts.files import save_prompts
 from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult
-from rvsam_video.run_loop import CHECKPOINT_EVERY
+from rvsam_video.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rvsam_video.runs.folder import RunFolder
+from rvsam_video.runs.identity import Json
+from rvsam_video.runs.layout import PROMPTS_FILE, page_checkpoint
+from rvsam_video.runs.loop import CHECKPOINT_EVERY
 from rvsam_video.session import Session
+from rvsam_video.sinks.base import Mark, SinkContext, SinkWriter, create_sinks
+from rvsam_video.sinks.names import PARTS_FOLDER
 from rvsam_video.sources import open_source, prefetch
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.prefetching import Policy, Prefetch

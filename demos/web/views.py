@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from rvsam_video.frame import Frame, Image
-from rvsam_video.io.drawing import draw_overlay
 from rvsam_video.results import FrameResult, ObjectResult, PointTable
+from rvsam_video.sinks.drawing import draw_overlay
 
 
 def overlay_of(result: FrameResult) -> Image:

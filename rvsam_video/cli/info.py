@@ -26,7 +26,7 @@ def command(source: str | None, as_json: bool, debug: bool) -> None:  # noqa: AR
 
 
 def _about_installation() -> dict[str, object]:
-    from rvsam_video.io.run_record import current_versions
+    from rvsam_video.runs.record import current_versions
     from rvsam_video.segmenters import segmenter_names
     from rvsam_video.trackers import tracker_names
 

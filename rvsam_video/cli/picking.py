@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from rvsam_video.errors import OutputError, UsageError
-from rvsam_video.io.layout import RUN_FILE
+from rvsam_video.runs.layout import RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from rvsam_video.runner import RunOptions
+    from rvsam_video.runs.objects import RunOptions
 
 PORT = 7860
 """Another free one is taken if it is in use."""
@@ -36,7 +36,7 @@ def open_page(options: RunOptions, networks: Mapping[str, Path | None], opening:
     from rvsam_video.demos.web.server import free_port, serve
     from rvsam_video.demos.web.settings import WebSettings
     from rvsam_video.engine import VideoSegmenter
-    from rvsam_video.runner import load_parts
+    from rvsam_video.runs.objects import load_parts
 
     out = options.out
     if options.source == "-":

@@ -21,8 +21,8 @@ from rvsam_video.cli.options import (
 
 if TYPE_CHECKING:
     from rvsam_video.point_queries import PointRequest
-    from rvsam_video.point_runner import PointRunOptions
     from rvsam_video.prompts.prompt import Prompt
+    from rvsam_video.runs.points import PointRunOptions
 
 _NAMES_FRAME = re.compile(r"@[0-9]{1,10}$")
 
@@ -107,7 +107,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.running import choose_tracker, run_and_report
     from rvsam_video.point_queries import PointRequest
-    from rvsam_video.point_runner import PointRunOptions, run_points
+    from rvsam_video.runs.points import PointRunOptions, run_points
 
     given["tracker"] = choose_tracker(given["tracker"], given["tracker_checkpoint"])
     prompts = _prompts(points, files, masks, query_frame)

@@ -17,7 +17,7 @@ from rvsam_video.cli.progress import Reporter, reporter_for
 
 if TYPE_CHECKING:
     from rvsam_video.results import FrameResult
-    from rvsam_video.runner import RunListener, RunSummary
+    from rvsam_video.runs.objects import RunListener, RunSummary
 
 
 AUTO = "auto"

@@ -19,11 +19,11 @@ from rvsam_video.cli.options import (
     run_options,
 )
 from rvsam_video.errors import PromptError, UsageError
-from rvsam_video.io.sink_names import DEFAULT_SINKS, SINK_NAMES
+from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
     from rvsam_video.prompts.prompt import Prompt
-    from rvsam_video.runner import RunOptions
+    from rvsam_video.runs.objects import RunOptions
 
 PICK = "pick"
 """Value of a bare `--points`."""
@@ -134,7 +134,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.running import AUTO, choose_segmenter, choose_tracker, run_and_report
     from rvsam_video.presets import find_preset
-    from rvsam_video.runner import RunOptions, run
+    from rvsam_video.runs.objects import RunOptions, run
     from rvsam_video.settings import SegmentationSettings
 
     chosen = find_preset(preset) if preset else None

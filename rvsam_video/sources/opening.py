@@ -8,7 +8,7 @@ from typing import get_args
 
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.sources.base import BadFrames, FrameSource, Reader
-from rvsam_video.sources.pictures import (
+from rvsam_video.sources.finding import (
     IMAGE_SUFFIXES,
     images_in_folder,
     images_of_pattern,

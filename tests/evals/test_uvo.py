@@ -21,7 +21,7 @@ from rvsam_video.evals.json_list import json_list
 from rvsam_video.evals.track_results import TrackResults
 from rvsam_video.evals.track_truth import load_track_truth
 from rvsam_video.evals.uvo import score_track_files
-from rvsam_video.io.rle_sink import coco_code
+from rvsam_video.sinks.rle import coco_code
 
 SHAPE = (12, 16)
 

@@ -1,0 +1,244 @@
+"""`RunFolder`: the folder of one run, which outlives kills and refuses to mix with another run."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from rvsam_video.closing import ClosesItself
+from rvsam_video.errors import OutputError
+from rvsam_video.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rvsam_video.runs.lock import FolderLock
+from rvsam_video.runs.layout import (
+    CHECKPOINT_FILE,
+    LOCK_FILE,
+    RUN_FILE,
+    remove_results,
+    remove_working_files,
+)
+from rvsam_video.runs.identity import Json, as_json, first_difference
+from rvsam_video.runs.record import (
+    RunRecord,
+    RunStatus,
+    current_versions,
+    load_record,
+    new_record,
+    save_record,
+    timestamp,
+)
+from rvsam_video.sinks.names import PARTS_FOLDER
+from rvsam_video.writing import temporary_name, writing
+
+_LOGGER = logging.getLogger(__name__)
+
+_MOST_MESSAGES = 100
+"""A source that fails in every frame must not make `run.json` grow without end."""
+
+_OWN_VERSION = "rvsam-video"
+
+
+class RunFolder(ClosesItself):
+    """The folder of one run: its lock, its `run.json` and its checkpoint.
+
+    Use `RunFolder.open`, best in a `with` block; leaving it gives back the lock and changes
+    nothing else.
+
+    Attributes:
+        path: the folder.
+        record: what `run.json` says now.
+        checkpoint: where to go on; None for a run that begins, or that is complete.
+    """
+
+    def __init__(
+        self, path: Path, lock: FolderLock, record: RunRecord, checkpoint: Checkpoint | None
+    ) -> None:
+        self.path = path
+        self.record = record
+        self.checkpoint = checkpoint
+        self._lock = lock
+
+    @classmethod
+    def open(
+        cls, path: Path | str, command: Mapping[str, Json], *, overwrite: bool = False
+    ) -> Self:
+        """Begin a run in a new or empty folder, or go on with the same run.
+
+        Args:
+            path: the folder; made if it is missing.
+            command: everything that decides the results: inputs (with their `fingerprint`),
+                prompts, options. A run is the same if this is equal.
+            overwrite: begin anew; the results of the run that is there are removed, other files
+                are not.
+
+        Raises:
+            OutputError: if the folder belongs to another command, another version, another
+                process or nobody, is damaged, or cannot be written.
+        """
+        folder = Path(path)
+        _refuse_foreign(folder)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(folder / LOCK_FILE)
+        lock.acquire()
+        try:
+            return cls._open_locked(folder, lock, command, overwrite)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _open_locked(
+        cls, folder: Path, lock: FolderLock, command: Mapping[str, Json], overwrite: bool
+    ) -> Self:
+        existing = load_record(folder / RUN_FILE) if (folder / RUN_FILE).exists() else None
+        if existing is None or overwrite:
+            return cls._begin(folder, lock, new_record(command))
+        _refuse_other_command(folder, existing, command)
+        if existing.status == "complete":
+            with writing(folder):
+                remove_working_files(folder)
+            return cls(folder, lock, existing, None)
+        _refuse_other_version(folder, existing)
+        checkpoint = load_checkpoint(folder / PARTS_FOLDER / CHECKPOINT_FILE)
+        record = dataclasses.replace(existing, status="running", resumed=existing.resumed + 1)
+        if checkpoint is None:
+            return cls._begin(folder, lock, record)
+        opened = cls(folder, lock, record, checkpoint)
+        opened._save()
+        return opened
+
+    @classmethod
+    def _begin(cls, folder: Path, lock: FolderLock, record: RunRecord) -> Self:
+        """Start at the first frame, in an order that a kill at any point leaves usable."""
+        opened = cls(folder, lock, record, None)
+        with writing(folder):
+            remove_working_files(folder)
+            opened._save()
+            remove_results(folder)
+            (folder / PARTS_FOLDER).mkdir(exist_ok=True)
+        return opened
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run has ended and nothing is left to do."""
+        return self.record.status == "complete"
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Make this the place where the run goes on after a kill, in one step.
+
+        Call it after the sinks' `commit`, with the marks that gave.
+
+        Raises:
+            OutputError: if it cannot be written; the checkpoint before then stays in force.
+        """
+        save_checkpoint(checkpoint, self.path / PARTS_FOLDER / CHECKPOINT_FILE)
+        self.checkpoint = checkpoint
+
+    def update(
+        self,
+        *,
+        device: str | None = None,
+        timings: Mapping[str, float] | None = None,
+        counts: Mapping[str, int] | None = None,
+        notes: Mapping[str, Json] | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Change `run.json`; what is not given stays as it is.
+
+        Args:
+            device: what the networks run on.
+            timings: seconds by part of the work; entries given replace those of the same name.
+            counts: by what is counted; entries given replace those of the same name.
+            notes: anything else; entries given replace those of the same name.
+            message: a warning or error to add.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        record = self.record
+        messages = record.messages
+        if message is not None and len(messages) < _MOST_MESSAGES:
+            messages = (*messages, message)
+        self.record = dataclasses.replace(
+            record,
+            device=device or record.device,
+            timings={**record.timings, **(timings or {})},
+            counts={**record.counts, **(counts or {})},
+            notes={**record.notes, **(notes or {})},
+            messages=messages,
+        )
+        self._save()
+
+    def finish(self, status: RunStatus, message: str | None = None) -> None:
+        """Say how the run ended; a complete one loses its working files.
+
+        Call it after the sinks' `finish`.
+
+        Args:
+            status: `complete`, `interrupted` (to be resumed) or `failed` (also resumable).
+            message: a warning or error to add.
+
+        Raises:
+            OutputError: if it cannot be written, unless the run failed anyway.
+        """
+        finished = timestamp() if status == "complete" else None
+        self.record = dataclasses.replace(self.record, status=status, finished=finished)
+        try:
+            self.update(message=message)
+        except OutputError as error:
+            if status != "failed":
+                raise
+            # The first error is the one to be told; on a full disk this one only repeats it.
+            _LOGGER.info("%s", error)
+        if status == "complete":
+            with writing(self.path):
+                remove_working_files(self.path)
+
+    def close(self) -> None:
+        """Give the lock back; can be called twice."""
+        self._lock.release()
+
+    def _save(self) -> None:
+        self.record = dataclasses.replace(self.record, updated=timestamp())
+        save_record(self.record, self.path / RUN_FILE)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a place that is no folder, or a folder with files that no run of ours left."""
+    with writing(folder):
+        if folder.exists() and not folder.is_dir():
+            msg = f"{folder} is a file, not a folder; choose another folder with --out"
+            raise OutputError(msg)
+        if not folder.exists() or (folder / RUN_FILE).exists():
+            return
+        known = {LOCK_FILE, temporary_name(RUN_FILE)}
+        if any(item.name not in known for item in folder.iterdir()):
+            msg = (
+                f"{folder} holds files but no {RUN_FILE}, so it is not a folder of an earlier "
+                "run; choose a new or empty folder with --out"
+            )
+            raise OutputError(msg)
+
+
+def _refuse_other_command(folder: Path, record: RunRecord, command: Mapping[str, Json]) -> None:
+    difference = first_difference(record.command, as_json(command))
+    if difference is not None:
+        msg = (
+            f"{folder} holds the run of a different command: {difference}; use --overwrite to "
+            "replace it, or choose another folder with --out"
+        )
+        raise OutputError(msg)
+
+
+def _refuse_other_version(folder: Path, record: RunRecord) -> None:
+    """Refuse to go on with another version, whose results and states may differ."""
+    old, new = record.versions.get(_OWN_VERSION), current_versions()[_OWN_VERSION]
+    if old != new:
+        msg = (
+            f"{folder} holds an unfinished run of rvsam-video {old}, and this is {new}; use "
+            "--overwrite to start again, or choose another folder with --out"
+        )
+        raise OutputError(msg)

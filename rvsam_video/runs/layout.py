@@ -1,0 +1,99 @@
+"""The names inside a run folder: all that this package may ever write or remove there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rvsam_video.sinks.names import (
+    ALPHA_FILE,
+    ARRAYS_FILE,
+    COCO_FILE,
+    CONTACT_SHEET_FILE,
+    CUTOUT_FILE,
+    CUTOUT_FOLDER,
+    CVAT_FILE,
+    MASK_FOLDER,
+    NPZ_FILE,
+    OVERLAY_FILE,
+    PARTS_FOLDER,
+    PLOT_FILE,
+    POINTS_FILE,
+    RLE_FILE,
+    SIDE_BY_SIDE_FILE,
+)
+from rvsam_video.writing import temporary_name
+
+RUN_FILE = "run.json"
+LOCK_FILE = ".lock"
+CHECKPOINT_FILE = "checkpoint.npz"
+
+PROMPTS_FILE = "prompts.json"
+"""What was followed, to be replayed with `--points`."""
+
+_RESULT_PATTERNS = (
+    PROMPTS_FILE,
+    OVERLAY_FILE,
+    SIDE_BY_SIDE_FILE,
+    CUTOUT_FILE,
+    ALPHA_FILE,
+    RLE_FILE,
+    COCO_FILE,
+    CVAT_FILE,
+    NPZ_FILE,
+    POINTS_FILE,
+    ARRAYS_FILE,
+    CONTACT_SHEET_FILE,
+    PLOT_FILE,
+)
+_PICTURE_FOLDERS = (MASK_FOLDER, CUTOUT_FOLDER)
+_PICTURE_PATTERNS = ("*.png",)
+_VIDEO_STEMS = ("overlay", "side-by-side", "cutout", "alpha")
+_WORKING_PATTERNS = (
+    CHECKPOINT_FILE,
+    *(f"{stem}.*" for stem in _VIDEO_STEMS),
+    *(f"{stem}-held-*.yuv" for stem in _VIDEO_STEMS),
+    "rle*",
+    "*.jsonl",
+    "thumbnails.*",
+    "points.rows",
+    "page-*.npz",
+)
+
+
+def page_checkpoint(frame: int) -> str:
+    """Return the name of the state before a frame, which a run on the page can go back to."""
+    return f"page-{frame:08d}.npz"
+
+
+def remove_results(folder: Path) -> None:
+    """Remove the results of an earlier run; other files, and `run.json`, stay.
+
+    Raises:
+        OSError: if one cannot be removed.
+    """
+    _remove(folder, _RESULT_PATTERNS)
+    for name in _PICTURE_FOLDERS:
+        _remove(folder / name, _PICTURE_PATTERNS)
+        _remove_if_empty(folder / name)
+
+
+def remove_working_files(folder: Path) -> None:
+    """Remove what only an unfinished run needs, its checkpoint before all else.
+
+    Raises:
+        OSError: if one cannot be removed.
+    """
+    parts = folder / PARTS_FOLDER
+    _remove(parts, _WORKING_PATTERNS)
+    _remove_if_empty(parts)
+
+
+def _remove(folder: Path, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        for path in [*folder.glob(pattern), *folder.glob(temporary_name(pattern))]:
+            path.unlink(missing_ok=True)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

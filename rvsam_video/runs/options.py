@@ -1,0 +1,73 @@
+"""`CommonOptions`: what every kind of run reads, where it writes, and which tracker it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rvsam_video.engine import DEFAULT_TRACKER
+from rvsam_video.runs.identity import Json, fingerprint
+from rvsam_video.sources import open_source
+from rvsam_video.sources.base import BadFrames, FrameSource, Reader
+from rvsam_video.sources.reconnecting import RECONNECT_SECONDS, Reconnecting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonOptions:
+    """What every kind of run needs to know.
+
+    Attributes:
+        source: whatever `open_source` takes.
+        out: the run folder.
+        tracker: registry name.
+        tracker_checkpoint: a file of weights for the tracker, instead of the published ones.
+        device: "auto", or a PyTorch device; for networks.
+        overwrite: begin anew where another run has been.
+        max_frames: read only frames with a lower index; None reads all.
+        reader: what decodes video files.
+        on_bad_frame: skip damaged frames, or stop at the first.
+        live: when frames come faster than they are tracked, `drop` old ones or `block`; None
+            drops for live sources only.
+        reconnect: seconds for which a live source that was lost is tried again; 0 gives up at
+            once.
+    """
+
+    source: str
+    out: Path
+    tracker: str = DEFAULT_TRACKER
+    tracker_checkpoint: Path | None = None
+    device: str = "auto"
+    overwrite: bool = False
+    max_frames: int | None = None
+    reader: Reader = "pyav"
+    on_bad_frame: BadFrames = "skip"
+    live: Literal["drop", "block"] | None = None
+    reconnect: float = RECONNECT_SECONDS
+
+    def open(self, start: int = 0) -> FrameSource:
+        """Open the source at the frame of this index.
+
+        Raises:
+            SourceError: if it cannot be read.
+        """
+        source = self._open(start)
+        if not source.live or self.reconnect <= 0:
+            return source
+        return Reconnecting(source, self._open, self.reconnect)
+
+    def _open(self, start: int = 0) -> FrameSource:
+        return open_source(
+            self.source, reader=self.reader, on_bad_frame=self.on_bad_frame, start=start
+        )
+
+    def reading(self, source: FrameSource) -> dict[str, Json]:
+        """Return what of the reading decides the results; a part of the run's command."""
+        path = Path(self.source)
+        return {
+            "source": str(path.resolve()) if path.exists() else source.name,
+            "fingerprint": fingerprint(path) if path.exists() else None,
+            "max_frames": self.max_frames,
+            "reader": self.reader,
+            "on_bad_frame": self.on_bad_frame,
+        }

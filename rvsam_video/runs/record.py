@@ -1,0 +1,144 @@
+"""`RunRecord`: what `run.json` says about a run."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from rvsam_video.errors import OutputError
+from rvsam_video.runs.identity import Json, as_json
+from rvsam_video.writing import replacing
+
+RunStatus = Literal["running", "interrupted", "complete", "failed"]
+
+_PROGRAM = "rvsam-video"
+_FORMAT = 1
+_OPENCV_WHEELS = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """The content of `run.json`.
+
+    Attributes:
+        status: `running` also after a kill; the lock tells whether a process is alive.
+        command: inputs, prompts and options, as the caller gave them.
+        versions: of this package and what its results depend on.
+        device: what the networks ran on.
+        started: time of the first start, ISO 8601 in UTC.
+        updated: time of the last change.
+        finished: time at which the run became complete, else None.
+        resumed: how often the run went on after an interruption.
+        timings: seconds by part of the work.
+        counts: frames, bad frames, dropped frames and the like.
+        messages: warnings and errors for people.
+        notes: anything else worth keeping, such as weights and their licence.
+    """
+
+    status: RunStatus
+    command: Mapping[str, Json]
+    versions: Mapping[str, str]
+    device: str | None = None
+    started: str
+    updated: str
+    finished: str | None = None
+    resumed: int = 0
+    timings: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    notes: Mapping[str, Json] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Json]:
+        """Return the record as `run.json` holds it."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return as_json({"program": _PROGRAM, "format": _FORMAT, **values})
+
+
+def new_record(command: Mapping[str, Json]) -> RunRecord:
+    """Return the record of a run that begins now."""
+    now = timestamp()
+    return RunRecord(
+        status="running",
+        command=as_json(command),
+        versions=current_versions(),
+        started=now,
+        updated=now,
+    )
+
+
+def timestamp() -> str:
+    """Return the time now, ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def current_versions() -> dict[str, str]:
+    """Return the versions of all that results depend on, without importing any of it."""
+    versions = {_PROGRAM: _version(_PROGRAM), "python": platform.python_version()}
+    versions |= {name: _version(name) for name in ("numpy", "torch", "av", "pillow", "pycocotools")}
+    versions["opencv"] = next(
+        (found for name in _OPENCV_WHEELS if (found := _version(name)) != "unknown"), "unknown"
+    )
+    return versions
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def save_record(record: RunRecord, path: Path) -> None:
+    """Write `run.json` durably in one step.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    text = json.dumps(record.to_dict(), indent=2, ensure_ascii=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def load_record(path: Path) -> RunRecord:
+    """Read `run.json`.
+
+    Raises:
+        OutputError: if it is damaged, of another program or of another version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unusable(path, "it is damaged or cannot be read") from error
+    if not isinstance(content, dict) or content.pop("program", None) != _PROGRAM:
+        raise _unusable(path, "another program wrote it")
+    if (version := content.pop("format", None)) != _FORMAT:
+        raise _unusable(path, f"its format is {version}, this version reads {_FORMAT}")
+    return _record(content, path)
+
+
+def _record(content: dict[str, Any], path: Path) -> RunRecord:
+    try:
+        messages = tuple(content.pop("messages"))
+        record = RunRecord(messages=messages, **content)
+    except (KeyError, TypeError) as error:
+        raise _unusable(path, "entries are missing or unknown") from error
+    mappings = (record.command, record.versions, record.timings, record.counts, record.notes)
+    if record.status not in get_args(RunStatus) or not all(isinstance(m, dict) for m in mappings):
+        raise _unusable(path, "it holds values that make no sense")
+    return record
+
+
+def _unusable(path: Path, reason: str) -> OutputError:
+    msg = f"cannot use {path}: {reason}; choose another folder with --out, or remove this one"
+    return OutputError(msg)

@@ -1,0 +1,57 @@
+"""The names of outputs, for `--help` and for those who make sinks; loads nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PARTS_FOLDER = ".parts"
+"""Working files of a run that is not complete; removed when it is."""
+
+MASK_FOLDER = "masks"
+OVERLAY_FILE = "overlay.mp4"
+SIDE_BY_SIDE_FILE = "side-by-side.mp4"
+CUTOUT_FILE = "cutout.mp4"
+CUTOUT_FOLDER = "cutouts"
+ALPHA_FILE = "alpha.mov"
+RLE_FILE = "results.json"
+COCO_FILE = "coco.json"
+CVAT_FILE = "cvat.xml"
+NPZ_FILE = "masks.npz"
+POINTS_FILE = "points.csv"
+ARRAYS_FILE = "points.npz"
+CONTACT_SHEET_FILE = "contact_sheet.png"
+PLOT_FILE = "plots.png"
+
+SinkClasses = Mapping[str, tuple[str, str]]
+"""Names of outputs to module and class; imported when a sink is made."""
+
+_OVERLAY = ("rvsam_video.sinks.videos", "OverlaySink")
+_POINTS = ("rvsam_video.sinks.points", "PointsSink")
+
+OBJECT_SINKS: SinkClasses = {
+    "overlay": _OVERLAY,
+    "masks": ("rvsam_video.sinks.masks", "MaskSink"),
+    "rle": ("rvsam_video.sinks.rle", "RleSink"),
+    "points": _POINTS,
+    "summary": ("rvsam_video.sinks.summary", "SummarySink"),
+    "side-by-side": ("rvsam_video.sinks.videos", "SideBySideSink"),
+    "cutout": ("rvsam_video.sinks.videos", "CutoutSink"),
+    "cutout-png": ("rvsam_video.sinks.masks", "CutoutPngSink"),
+    "alpha": ("rvsam_video.sinks.alpha", "AlphaSink"),
+    "coco": ("rvsam_video.sinks.labelling", "CocoSink"),
+    "cvat": ("rvsam_video.sinks.labelling", "CvatSink"),
+    "npz": ("rvsam_video.sinks.npz", "NpzSink"),
+}
+"""Outputs of a run that follows objects."""
+
+POINT_SINKS: SinkClasses = {
+    "overlay": _OVERLAY,
+    "npz": ("rvsam_video.sinks.points", "ArraysSink"),
+    "csv": _POINTS,
+}
+"""Outputs of a run that follows points alone."""
+
+SINK_NAMES = tuple(OBJECT_SINKS)
+
+DEFAULT_SINKS = ("overlay", "masks", "rle", "points", "summary")
+"""Written unless told otherwise: what nearly everybody wants, and little of it on disk."""

@@ -30,7 +30,8 @@ import psutil
 import torch
 from cotracker_weights import golden_network
 
-from rvsam_video.clip_frames import longest_side
+from rvsam_video.clips.frames import longest_side
+from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.frame import Frame, Image
 from rvsam_video.presets import find_preset
@@ -43,7 +44,6 @@ from rvsam_video.segmenters.sam_model import sam_around
 from rvsam_video.trackers.base import FramesFactory, QueryPoints, TrackedPoints
 from rvsam_video.trackers.cotracker.both_ways import BothWays
 from rvsam_video.trackers.cotracker.tracker import CoTracker
-from rvsam_video.whole_clip import ClipObject, ClipSegmenter
 
 DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
 SIZE = (854, 480)

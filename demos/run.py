@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER
 from rvsam_video.evals.metrics.region import region_similarity
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.objects import RunListener, RunOptions, RunSummary, Silent, run
 from rvsam_video.sinks.contact_sheet import ContactSheet
 from rvsam_video.sinks.drawing import draw_overlay
+from rvsam_video.streaming.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER
 from rvsam_video.writing import writing
 
 DEFAULT_FRAMES = 72

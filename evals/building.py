@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.clip_frames import longest_side
-from rvsam_video.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER, VideoSegmenter
+from rvsam_video.clips.frames import longest_side
+from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Frame
 from rvsam_video.part_devices import part_devices
@@ -26,10 +26,10 @@ from rvsam_video.segmenters import Segmenter, create_segmenter, segmenter_names
 from rvsam_video.segmenters import weights_of as segmenter_weights
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.sources import open_source
+from rvsam_video.streaming.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER, VideoSegmenter
 from rvsam_video.trackers import ClipTracker, create_tracker, tracker_names
 from rvsam_video.trackers import weights_of as tracker_weights
 from rvsam_video.trackers.clips import create_clip_tracker
-from rvsam_video.whole_clip import ClipObject, ClipSegmenter
 
 DEFAULT_PRESET = "default"
 

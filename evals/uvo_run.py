@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from rvsam_video.clips.instances import (
+    InstanceOptions,
+    InstanceSegmenter,
+    automatic_proposals,
+    instance_settings,
+)
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.evals.building import Method, build_clip_tracker, build_segmenter
 from rvsam_video.evals.ending import noting_the_end
 from rvsam_video.evals.track_results import TrackResults
 from rvsam_video.evals.track_truth import TruthVideo, load_track_truth
 from rvsam_video.frame import Frame
-from rvsam_video.instances import (
-    InstanceOptions,
-    InstanceSegmenter,
-    automatic_proposals,
-    instance_settings,
-)
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.identity import Json
 from rvsam_video.sinks.names import PARTS_FOLDER

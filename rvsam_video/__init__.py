@@ -15,7 +15,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rvsam_video.engine import VideoSegmenter
     from rvsam_video.errors import (
         OutputError,
         PromptError,
@@ -25,13 +24,14 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from rvsam_video.frame import Frame
-    from rvsam_video.point_tracking import track_points
     from rvsam_video.prompts.files import load_prompts, save_prompts
     from rvsam_video.prompts.prompt import Prompt
     from rvsam_video.results import FrameResult, ObjectResult, PointState, PointTable
-    from rvsam_video.session import Session
     from rvsam_video.settings import SegmentationSettings
     from rvsam_video.sources import open_source
+    from rvsam_video.streaming.engine import VideoSegmenter
+    from rvsam_video.streaming.point_session import track_points
+    from rvsam_video.streaming.session import Session
 
 _HOMES = {
     "Frame": "frame",
@@ -44,15 +44,15 @@ _HOMES = {
     "PromptError": "errors",
     "RvsamError": "errors",
     "SegmentationSettings": "settings",
-    "Session": "session",
+    "Session": "streaming.session",
     "SourceError": "errors",
     "UsageError": "errors",
-    "VideoSegmenter": "engine",
+    "VideoSegmenter": "streaming.engine",
     "WeightsError": "errors",
     "load_prompts": "prompts",
     "open_source": "sources",
     "save_prompts": "prompts",
-    "track_points": "point_tracking",
+    "track_points": "streaming.point_session",
 }
 
 __version__ = "0.1.0"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from made_results import make_result
 
 from rvsam_video import Frame
@@ -135,3 +136,12 @@ def make_frames() -> Callable[..., list[Frame]]:
 def make_result_fixture() -> Callable[..., FrameResult]:
     """Makes the result of one frame: `make_result(index, size=(61, 43), time=index / 25)`."""
     return make_result
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterable[None]:
+    """Threads that wait for each other are slow where other tests run at the same time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from rvsam_video.closing import ClosesItself
-from rvsam_video.engine import DECODE_AHEAD, VideoSegmenter
 from rvsam_video.errors import OutputError
 from rvsam_video.frame import Frame
 from rvsam_video.prompts.files import save_prompts
@@ -20,13 +19,14 @@ from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.identity import Json
 from rvsam_video.runs.layout import PROMPTS_FILE, page_checkpoint
 from rvsam_video.runs.loop import CHECKPOINT_EVERY
-from rvsam_video.session import Session
 from rvsam_video.sinks.base import Mark, SinkContext, SinkWriter, create_sinks
 from rvsam_video.sinks.names import PARTS_FOLDER
 from rvsam_video.sources import open_source, prefetch
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.prefetching import Policy, Prefetch
 from rvsam_video.sources.reconnecting import RECONNECT_SECONDS, Reconnecting
+from rvsam_video.streaming.engine import DECODE_AHEAD, VideoSegmenter
+from rvsam_video.streaming.session import Session
 
 
 @dataclass(frozen=True, slots=True)

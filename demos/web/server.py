@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rvsam_video.demos.web.settings import LOOPBACK, WebSettings
-from rvsam_video.engine import VideoSegmenter
 from rvsam_video.errors import UsageError
+from rvsam_video.streaming.engine import VideoSegmenter
 
 
 def serve(

@@ -11,8 +11,8 @@ from threading import Lock
 
 from rvsam_video.demos.web.settings import WebSettings
 from rvsam_video.demos.web.studio import Studio
-from rvsam_video.engine import VideoSegmenter
 from rvsam_video.errors import UsageError
+from rvsam_video.streaming.engine import VideoSegmenter
 
 
 @dataclass(slots=True)

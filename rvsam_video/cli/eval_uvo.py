@@ -64,10 +64,10 @@ def command(  # noqa: PLR0913 (one parameter per option)
     Example:
       rvsam-video eval uvo --root data --preset paper --out runs/uvo
     """  # noqa: D301 (click reads \b)
+    from rvsam_video.clips.instances import InstanceOptions
     from rvsam_video.evals.building import Method
     from rvsam_video.evals.uvo import uvo_annotations
     from rvsam_video.evals.uvo_run import UvoOptions, run_uvo, uvo_frames
-    from rvsam_video.instances import InstanceOptions
 
     annotations = uvo_annotations(root, version=version, split=split)
     method = Method(**given)

@@ -12,9 +12,9 @@ import click
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
-    from rvsam_video.clip_frames import Source
+    from rvsam_video.clips.frames import Source
+    from rvsam_video.clips.instances import Instance
     from rvsam_video.frame import Frame
-    from rvsam_video.instances import Instance
 
 
 @click.command("instances", context_settings={"max_content_width": 100})
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video instances clip.mp4 --propose-every 30 --out clip.json
     """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.running import prepare_networks, show_notices
-    from rvsam_video.instances import InstanceOptions, InstanceSegmenter, automatic_proposals
+    from rvsam_video.clips.instances import InstanceOptions, InstanceSegmenter, automatic_proposals
     from rvsam_video.part_devices import part_devices
     from rvsam_video.segmenters import create_segmenter
     from rvsam_video.trackers.clips import create_clip_tracker

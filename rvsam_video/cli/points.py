@@ -20,7 +20,7 @@ from rvsam_video.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rvsam_video.point_queries import PointRequest
+    from rvsam_video.points.queries import PointRequest
     from rvsam_video.prompts.prompt import Prompt
     from rvsam_video.runs.points import PointRunOptions
 
@@ -106,7 +106,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video points clip.mp4 --mask first.png --tracker lucas-kanade --out runs/a
     """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.running import choose_tracker, run_and_report
-    from rvsam_video.point_queries import PointRequest
+    from rvsam_video.points.queries import PointRequest
     from rvsam_video.runs.points import PointRunOptions, run_points
 
     given["tracker"] = choose_tracker(given["tracker"], given["tracker_checkpoint"])
@@ -141,7 +141,7 @@ def _with_frame(text: str, frame: int) -> str:
 
 
 def _from_file(path: Path, query_frame: int) -> list[Prompt]:
-    from rvsam_video.point_queries import read_point_table
+    from rvsam_video.points.queries import read_point_table
     from rvsam_video.prompts.files import read_text
     from rvsam_video.prompts.words import parse_points
 
@@ -159,7 +159,7 @@ def _opening(options: PointRunOptions) -> str:
 
 
 def _about(request: PointRequest) -> str:
-    from rvsam_video.point_queries import DEFAULT_GRID
+    from rvsam_video.points.queries import DEFAULT_GRID
 
     count = sum(len(prompt.points) for prompt in request.prompts)
     regions = sum(prompt.mask is not None or prompt.box is not None for prompt in request.prompts)

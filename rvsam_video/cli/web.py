@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.cli.running import choose_segmenter, choose_tracker, prepare_networks
     from rvsam_video.demos.web.server import new_token, serve
     from rvsam_video.demos.web.settings import WebSettings
-    from rvsam_video.engine import VideoSegmenter
+    from rvsam_video.streaming.engine import VideoSegmenter
 
     settings = WebSettings(
         host=host,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from rvsam_video.engine import DECODE_AHEAD
+from rvsam_video.streaming.engine import DECODE_AHEAD
 from rvsam_video.errors import OutputError, RvsamError, SourceError, UsageError
 from rvsam_video.frame import Frame
 from rvsam_video.runs.checkpoint import Checkpoint

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from rvsam_video.engine import DEFAULT_SEGMENTER, VideoSegmenter
+from rvsam_video.streaming.engine import DEFAULT_SEGMENTER, VideoSegmenter
 from rvsam_video.runs.layout import PROMPTS_FILE
 from rvsam_video.runs.identity import Json
 from rvsam_video.part_devices import part_devices
@@ -18,7 +18,7 @@ from rvsam_video.runs.loop import Job, RunListener, RunSummary, Silent, drive, r
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.segmenters import Segmenter, create_segmenter
 from rvsam_video.segmenters import weights_of as segmenter_weights
-from rvsam_video.session import Session
+from rvsam_video.streaming.session import Session
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.sinks.base import SinkContext, create_sinks
 from rvsam_video.sinks.names import DEFAULT_SINKS

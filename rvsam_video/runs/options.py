@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rvsam_video.engine import DEFAULT_TRACKER
+from rvsam_video.streaming.engine import DEFAULT_TRACKER
 from rvsam_video.runs.identity import Json, fingerprint
 from rvsam_video.sources import open_source
 from rvsam_video.sources.base import BadFrames, FrameSource, Reader

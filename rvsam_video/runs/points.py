@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rvsam_video.runs.identity import Json
-from rvsam_video.point_queries import PointRequest
-from rvsam_video.point_tracking import PointSession
+from rvsam_video.points.queries import PointRequest
+from rvsam_video.streaming.point_session import PointSession
 from rvsam_video.runs.loop import Job, RunListener, RunSummary, drive, refuse_endless
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.sinks.base import SinkContext, create_sinks

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from rvsam_video.cli.main import main
-from rvsam_video.clip_frames import resize_mask
+from rvsam_video.clips.frames import resize_mask
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.evals import uvo_run
 from rvsam_video.mask_rle import encode_mask

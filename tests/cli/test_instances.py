@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rvsam_video import instances, segmenters
+from rvsam_video import segmenters
 from rvsam_video.cli.main import main
+from rvsam_video.clips import instances
 from rvsam_video.mask_rle import decode_mask
 
 

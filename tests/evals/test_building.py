@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from rvsam_video import SegmentationSettings, UsageError, VideoSegmenter
-from rvsam_video.clip_frames import longest_side
+from rvsam_video.clips.frames import longest_side
+from rvsam_video.clips.segmenter import ClipSegmenter
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.evals.building import Method, Streaming, WholeClips, build
 from rvsam_video.part_devices import part_devices
@@ -17,7 +18,6 @@ from rvsam_video.presets import PRESETS
 from rvsam_video.segmenters.grabcut import GrabCut
 from rvsam_video.trackers.forward import ForwardClip
 from rvsam_video.trackers.lucas_kanade import LucasKanade
-from rvsam_video.whole_clip import ClipSegmenter
 
 FRAMES, SIZE = 3, (160, 90)
 

@@ -176,7 +176,7 @@ def test_a_mask_must_have_the_size_of_the_frames():
     assert check_against_frame(fitting, SIZE) is fitting
 
 
-@pytest.mark.parametrize("module", ["prompts", "query_points"])
+@pytest.mark.parametrize("module", ["prompts", "points.choosing"])
 def test_importing_prompts_is_light(module):
     heavy = {"cv2", "av", "torch", "PIL", "pycocotools"}
     code = f"import sys, rvsam_video.{module}; print(sorted({heavy} & set(sys.modules)))"

@@ -15,7 +15,7 @@ import pytest
 
 from rvsam_video import Frame, FrameResult, OutputError, Prompt, UsageError
 from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.point_queries import PointRequest
+from rvsam_video.points.queries import PointRequest
 from rvsam_video.runs.points import PointRunOptions, run_points
 from rvsam_video.results import PointState, PointTable
 from rvsam_video.sinks.base import SinkContext

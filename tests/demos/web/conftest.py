@@ -23,7 +23,7 @@ from rvsam_video.demos.web.app import create_app  # noqa: E402
 from rvsam_video.demos.web.server import _listen  # noqa: E402
 from rvsam_video.demos.web.settings import WebSettings  # noqa: E402
 from rvsam_video.demos.web.visitors import Visitors  # noqa: E402
-from rvsam_video.engine import VideoSegmenter  # noqa: E402
+from rvsam_video.streaming.engine import VideoSegmenter  # noqa: E402
 
 FRAMES = 30
 SIZE = (320, 180)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -23,15 +23,6 @@ from rvsam_video.segmenters.sam_model import sam_around
 sam_manifest = partial(golden_data.manifest, "sam")
 ENCODER_GAINS = {"repvit-sam": 0.66, "mobile-sam": 1.0}
 REST_GAIN = 1.3
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    """Threads that wait for each other are slow where other tests run at the same time."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def state_of(name: str) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from golden_data import golden_part
 from synthetic_picture import synthetic_picture
 
 from rvsam_video import PointTable, SegmentationSettings
-from rvsam_video.prompting import object_prompts
+from rvsam_video.points.prompting import object_prompts
 from rvsam_video.segmenters.sam import SamSegmenter
 from rvsam_video.segmenters.sam_model import sam_around
 

@@ -1,0 +1,92 @@
+"""`VideoSegmenter`: a tracker and a segmenter, ready to follow objects through any video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rvsam_video.frame import Frame, Image
+from rvsam_video.prompts.prompt import Prompt
+from rvsam_video.results import FrameResult
+from rvsam_video.segmenters import Segmenter, create_segmenter
+from rvsam_video.settings import SegmentationSettings
+from rvsam_video.sources import open_source, prefetch
+from rvsam_video.streaming.session import Session
+from rvsam_video.trackers import PointTracker, create_tracker
+
+DECODE_AHEAD = 4
+"""Frames decoded while the engine works on another: enough to smooth out key frames."""
+
+DEFAULT_TRACKER = "lucas-kanade"
+DEFAULT_SEGMENTER = "grabcut"
+
+
+class VideoSegmenter:
+    """Follows objects through videos; holds no state of any video, so it can serve many.
+
+    Args:
+        tracker: a registry name (see `rvsam_video.trackers.tracker_names`) or an own tracker.
+        segmenter: a registry name (see `rvsam_video.segmenters.segmenter_names`) or an own one.
+        settings: constants of the engine.
+
+    Raises:
+        UsageError: if a name is unknown.
+
+    Example:
+        >>> import rvsam_video
+        >>> from rvsam_video.demos.synthetic import SyntheticClip
+        >>> clip = SyntheticClip(frames=3)
+        >>> segmenter = rvsam_video.VideoSegmenter()
+        >>> for result in segmenter.track(clip, clip.prompts()):
+        ...     print(result.index, sorted(result.masks))
+        0 [1, 2, 3]
+        1 [1, 2, 3]
+        2 [1, 2, 3]
+    """
+
+    def __init__(
+        self,
+        tracker: str | PointTracker = DEFAULT_TRACKER,
+        segmenter: str | Segmenter = DEFAULT_SEGMENTER,
+        settings: SegmentationSettings | None = None,
+    ) -> None:
+        self.tracker = create_tracker(tracker) if isinstance(tracker, str) else tracker
+        self.segmenter = create_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
+        self.settings = settings or SegmentationSettings()
+
+    def session(self, prompts: Sequence[Prompt] = ()) -> Session:
+        """Begin a video whose frames will be pushed by the caller."""
+        return Session(self.tracker, self.segmenter, self.settings, prompts)
+
+    def track(
+        self,
+        source: str | Path | int | Iterable[Frame | Image],
+        prompts: Prompt | Sequence[Prompt],
+    ) -> Iterator[FrameResult]:
+        """Follow the prompted objects through a video; results come while it is being read.
+
+        Args:
+            source: whatever `open_source` takes (a file, folder, glob, camera, stream), or frames.
+            prompts: what to follow; each names its object and frame.
+
+        Yields:
+            one result per frame, in order, also for frames without objects.
+
+        Raises:
+            SourceError: if the source cannot be read.
+            PromptError: if a prompt does not fit the frames.
+        """
+        session = self.session([prompts] if isinstance(prompts, Prompt) else prompts)
+        if not isinstance(source, str | Path | int):
+            yield from run_session(session, source)
+            return
+        with open_source(source) as opened, closing(prefetch(opened, DECODE_AHEAD)) as frames:
+            yield from run_session(session, frames)
+
+
+def run_session(session: Session, frames: Iterable[Frame | Image]) -> Iterator[FrameResult]:
+    """Push all frames, yield results as they become final, flush at the end."""
+    for frame in frames:
+        yield from session.push(frame)
+    yield from session.flush()

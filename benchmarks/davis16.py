@@ -25,7 +25,7 @@ import rvsam_video as rv
 from rvsam_video.evals.metrics.boundary import boundary_similarity
 from rvsam_video.evals.metrics.region import region_similarity
 from rvsam_video.segmenters import Segmenter, create_segmenter
-from rvsam_video.segmenters.grabcut import GrabCut, GrabCutSettings
+from rvsam_video.segmenters.grabcut.segmenter import GrabCut, GrabCutSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,9 @@ def build_encoder(model: str, *, fused: bool):  # noqa: ANN201 - torch loads in 
     """Build an encoder with the weights of the golden files."""
     from torch import nn
 
-    from rvsam_video.segmenters.fusing import fuse
-    from rvsam_video.segmenters.repvit import RepViTEncoder
-    from rvsam_video.segmenters.tiny_vit import TinyViTEncoder
+    from rvsam_video.segmenters.sam.fusing import fuse
+    from rvsam_video.segmenters.sam.repvit import RepViTEncoder
+    from rvsam_video.segmenters.sam.tiny_vit import TinyViTEncoder
 
     whole = nn.Module()
     whole.image_encoder = {"repvit-sam": RepViTEncoder, "mobile-sam": TinyViTEncoder}[model]()
@@ -73,7 +73,7 @@ def peak_memory(run) -> dict[str, float]:  # noqa: ANN001 - any callable
 
 def work(model: str, form: str, threads: int, place: Path) -> None:
     """Be the process of one form: describe it, then time one pass per line of standard input."""
-    from rvsam_video.segmenters.allocator import keep_freed_memory
+    from rvsam_video.segmenters.sam.allocator import keep_freed_memory
 
     kept = keep_freed_memory() if form == "ours" else False
     import torch

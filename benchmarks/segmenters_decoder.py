@@ -18,11 +18,11 @@ import torch
 from segment_anything.modeling import Sam
 from torch import Tensor, nn
 
-from rvsam_video.segmenters.allocator import keep_freed_memory
-from rvsam_video.segmenters.sam_decoder import BatchedDecoder, PreparedImage
-from rvsam_video.segmenters.sam_model import sam_around
-from rvsam_video.segmenters.sam_prompts import DecodeRequest
-from rvsam_video.segmenters.sam_transforms import Geometry
+from rvsam_video.segmenters.sam.allocator import keep_freed_memory
+from rvsam_video.segmenters.sam.decoder import BatchedDecoder, PreparedImage
+from rvsam_video.segmenters.sam.model import sam_around
+from rvsam_video.segmenters.sam.prompts import DecodeRequest
+from rvsam_video.segmenters.sam.transforms import Geometry
 
 POINTS = (1, 8, 17, 30)
 OBJECTS = (1, 5, 20)

@@ -91,7 +91,7 @@ class Profile:
 
 def stream(name: str, points: int, frames: int, threads: int) -> dict[str, float]:
     """Be the process of one measurement of the first form."""
-    from rvsam_video.segmenters.allocator import keep_freed_memory
+    from rvsam_video.segmenters.sam.allocator import keep_freed_memory
 
     keep_freed_memory()
     import torch
@@ -124,7 +124,7 @@ def stream(name: str, points: int, frames: int, threads: int) -> dict[str, float
 
 def follow(version: str, form: str, frames: int, place: Path) -> dict[str, float]:
     """Be the process of one turn of the second form."""
-    from rvsam_video.segmenters.allocator import keep_freed_memory
+    from rvsam_video.segmenters.sam.allocator import keep_freed_memory
 
     if form == "ours":
         keep_freed_memory()

@@ -35,12 +35,12 @@ from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.frame import Frame, Image
 from rvsam_video.presets import find_preset
-from rvsam_video.segmenters.allocator import keep_freed_memory
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
-from rvsam_video.segmenters.registry import SAM_VARIANTS, sam_with_weights
-from rvsam_video.segmenters.sam import SamSegmenter
-from rvsam_video.segmenters.sam_decoder import PreparedImage
-from rvsam_video.segmenters.sam_model import sam_around
+from rvsam_video.segmenters.sam.allocator import keep_freed_memory
+from rvsam_video.segmenters.sam.decoder import PreparedImage
+from rvsam_video.segmenters.sam.model import sam_around
+from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, sam_with_weights
+from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 from rvsam_video.trackers.base import FramesFactory, QueryPoints, TrackedPoints
 from rvsam_video.trackers.cotracker.both_ways import BothWays
 from rvsam_video.trackers.cotracker.tracker import CoTracker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rvsam_video.segmenters.registry import SAM_VARIANTS
+from rvsam_video.segmenters.sam.registry import SAM_VARIANTS
 from rvsam_video.trackers import COTRACKER_VARIANTS
 
 

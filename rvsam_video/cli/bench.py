@@ -12,7 +12,7 @@ import click
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
-    from rvsam_video.bench import SegmenterSpeed
+    from rvsam_video.segmenters.sam.timing import SegmenterSpeed
 
 
 DEFAULT_NAMES = ("repvit-sam", "mobile-sam")
@@ -47,9 +47,9 @@ def command(
     debug: bool,  # noqa: ARG001
 ) -> None:
     """Time the segmenters NAMES (default: repvit-sam mobile-sam); needs no weights."""
-    from rvsam_video.bench import measure_segmenters
-    from rvsam_video.segmenters.allocator import keep_freed_memory
-    from rvsam_video.segmenters.registry import SAM_VARIANTS
+    from rvsam_video.segmenters.sam.allocator import keep_freed_memory
+    from rvsam_video.segmenters.sam.registry import SAM_VARIANTS
+    from rvsam_video.segmenters.sam.timing import measure_segmenters
 
     counts = _counts(objects)
     unknown = [name for name in names if name not in SAM_VARIANTS]

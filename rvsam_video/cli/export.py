@@ -73,7 +73,7 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
     """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.weights import download_progress
     from rvsam_video.export import FORMATS, export_part
-    from rvsam_video.export.networks import named_part
+    from rvsam_video.segmenters.sam.exporting import named_part
 
     with download_progress(name, shown=not as_json) as progress:
         part, notes = named_part(

@@ -104,7 +104,7 @@ def prepare_networks(networks: Mapping[str, Path | None], *, shown: bool) -> Non
         WeightsError: if weights cannot be fetched.
     """
     from rvsam_video.cli.weights import download_progress
-    from rvsam_video.segmenters.allocator import keep_freed_memory
+    from rvsam_video.segmenters.sam.allocator import keep_freed_memory
     from rvsam_video.weights.fetch import PUBLISHED, checkpoint_path
 
     learned = [name for name in networks if name in PUBLISHED]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rvsam_video.errors import UsageError
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt, Segmenter
-from rvsam_video.segmenters.registry import SAM_VARIANTS, load_sam
+from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, load_sam
 from rvsam_video.weights.fetch import describe_weights
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def _grabcut(checkpoint: str | Path | None, device: str, backend: str) -> Segmenter:
-    from rvsam_video.segmenters.grabcut import GrabCut
+    from rvsam_video.segmenters.grabcut.segmenter import GrabCut
 
     if checkpoint is not None or device not in ("auto", "cpu") or backend != "torch":
         msg = (

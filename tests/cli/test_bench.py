@@ -14,7 +14,7 @@ def small_ones(monkeypatch):
     """Networks of the family with a thin encoder, so that a measurement takes no time."""
     from torch import nn
 
-    from rvsam_video.segmenters import registry
+    from rvsam_video.segmenters.sam.segmenter import registry
 
     def encoder() -> nn.Module:
         thin = nn.Sequential(nn.Conv2d(3, 256, 16, 16))
@@ -23,7 +23,7 @@ def small_ones(monkeypatch):
 
     variant = registry.SamVariant("mobile-sam", encoder, fusible=False)
     monkeypatch.setattr(registry, "SAM_VARIANTS", {"mobile-sam": variant})
-    monkeypatch.setattr("rvsam_video.bench.SAM_VARIANTS", {"mobile-sam": variant})
+    monkeypatch.setattr("rvsam_video.segmenters.sam.timing.SAM_VARIANTS", {"mobile-sam": variant})
 
 
 def test_machines_get_every_figure(small_ones, capsys):

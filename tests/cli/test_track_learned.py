@@ -17,7 +17,7 @@ def weights(tmp_path_factory):
     """A file of weights for the family's decoder around a thin encoder, and that encoder."""
     from torch import nn
 
-    from rvsam_video.segmenters.sam_model import sam_around
+    from rvsam_video.segmenters.sam.model import sam_around
 
     def encoder() -> nn.Module:
         thin = nn.Sequential(nn.Conv2d(3, 256, 16, 16))
@@ -34,7 +34,7 @@ def weights(tmp_path_factory):
 def here(weights, tmp_path, monkeypatch):
     """An empty current folder with a clip, an empty cache, and the thin network as repvit-sam."""
     from rvsam_video import segmenters
-    from rvsam_video.segmenters import registry
+    from rvsam_video.segmenters.sam.segmenter import registry
 
     variant = registry.SamVariant("repvit-sam", weights[1], fusible=False)
     monkeypatch.setitem(registry.SAM_VARIANTS, "repvit-sam", variant)

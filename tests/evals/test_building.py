@@ -15,7 +15,7 @@ from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.evals.building import Method, Streaming, WholeClips, build
 from rvsam_video.part_devices import part_devices
 from rvsam_video.presets import PRESETS
-from rvsam_video.segmenters.grabcut import GrabCut
+from rvsam_video.segmenters.grabcut.segmenter import GrabCut
 from rvsam_video.trackers.forward import ForwardClip
 from rvsam_video.trackers.lucas_kanade import LucasKanade
 

@@ -17,11 +17,11 @@ from rvsam_video.errors import OutputError, UsageError
 from rvsam_video.export import FORMATS, Part, decoder_part, encoder_part, export_part
 from rvsam_video.export import onnx as onnx_format
 from rvsam_video.export.parity import TOLERANCE, check_parity
-from rvsam_video.segmenters.fusing import fuse
-from rvsam_video.segmenters.registry import SAM_VARIANTS, SamVariant
-from rvsam_video.segmenters.repvit import REPVIT_CONFIGS, RepViTEncoder
-from rvsam_video.segmenters.sam_model import ViTConfig, sam_around, vit_encoder
-from rvsam_video.segmenters.tiny_vit import TinyViTConfig, TinyViTEncoder
+from rvsam_video.segmenters.sam.fusing import fuse
+from rvsam_video.segmenters.sam.model import ViTConfig, sam_around, vit_encoder
+from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, SamVariant
+from rvsam_video.segmenters.sam.repvit import REPVIT_CONFIGS, RepViTEncoder
+from rvsam_video.segmenters.sam.tiny_vit import TinyViTConfig, TinyViTEncoder
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

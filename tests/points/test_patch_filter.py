@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sam_pt_cases import Case
+from sam_pt_cases import Case, ScriptedTracker
 
 from rvsam_video import Frame, Prompt, SegmentationSettings, Session
 from rvsam_video.clips.frames import ClipFrames
@@ -35,16 +35,16 @@ def settings_of(size, threshold, **changes):
     return SegmentationSettings(**(values | {"sam_pt_exact": True} | changes))
 
 
-def tracked(golden, scripted, settings):
+def tracked(golden, settings):
     clip = ClipFrames(lambda: golden["frames"])
     queries = join_queries(choose_queries(clip, objects_of(golden), settings))
-    tracker = scripted(golden["in_trajectories"], golden["in_visibilities"])
+    tracker = ScriptedTracker(golden["in_trajectories"], golden["in_visibilities"])
     return track_queries(clip, clip.size, tracker, queries, [[1, 2]], settings)
 
 
 @pytest.mark.parametrize(("size", "threshold"), CASES)
-def test_codes_are_the_public_ones(golden, scripted, size, threshold):
-    points = tracked(golden, scripted, settings_of(size, threshold))
+def test_codes_are_the_public_ones(golden, size, threshold):
+    points = tracked(golden, settings_of(size, threshold))
     expected = golden[f"patch{size}_{threshold}/visibilities"]
     assert np.array_equal(points.states.reshape(expected.shape), expected)
 

@@ -15,10 +15,10 @@ from golden_data import golden_part
 from rvsam_video import SegmentationSettings
 from rvsam_video.clips.segmenter import ClipObject
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
-from rvsam_video.segmenters.sam import SamSegmenter
-from rvsam_video.segmenters.sam_decoder import DecodeResult
-from rvsam_video.segmenters.sam_prompts import DecodeRequest
-from rvsam_video.segmenters.sam_transforms import Geometry, to_picture_size
+from rvsam_video.segmenters.sam.decoder import DecodeResult
+from rvsam_video.segmenters.sam.prompts import DecodeRequest
+from rvsam_video.segmenters.sam.segmenter import SamSegmenter
+from rvsam_video.segmenters.sam.transforms import Geometry, to_picture_size
 from rvsam_video.trackers.base import QueryPoints, TrackedPoints
 
 

@@ -15,10 +15,10 @@ import torch
 from segment_anything import SamPredictor
 from torch import Tensor, nn
 
-from rvsam_video.segmenters.registry import SAM_VARIANTS, sam_with_weights
-from rvsam_video.segmenters.sam import SamSegmenter
-from rvsam_video.segmenters.sam_decoder import PreparedImage
-from rvsam_video.segmenters.sam_model import sam_around
+from rvsam_video.segmenters.sam.decoder import PreparedImage
+from rvsam_video.segmenters.sam.model import sam_around
+from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, sam_with_weights
+from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
 sam_manifest = partial(golden_data.manifest, "sam")
 ENCODER_GAINS = {"repvit-sam": 0.66, "mobile-sam": 1.0}

@@ -14,8 +14,8 @@ from synthetic_picture import synthetic_picture
 
 from rvsam_video import PointTable, SegmentationSettings
 from rvsam_video.points.prompting import object_prompts
-from rvsam_video.segmenters.sam import SamSegmenter
-from rvsam_video.segmenters.sam_model import sam_around
+from rvsam_video.segmenters.sam.model import sam_around
+from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
 TOLERANCE = {
     "patch_encoder": (1e-3, 1e-5),

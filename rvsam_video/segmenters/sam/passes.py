@@ -1,0 +1,180 @@
+"""The passes that a SAM decoder makes over all objects of a picture, as SAM-PT defines them.
+
+    A  the points on the object
+    B  all points, with the logits of A as mask input
+    R  all points, with the mask before as mask input, and its box; repeated
+
+Which of them an object needs is said by the `PromptPlan` of its prompt. All objects that need a
+pass share one batch; the numbers are those of asking object by object.
+
+Source: section 3.3 of SAM-PT (arXiv:2307.01197) and `sam_pt/modeling/sam_pt.py` of SysCV/sam-pt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rvsam_video.segmenters.base import ObjectPrompt
+from rvsam_video.segmenters.sam.decoder import DecodeResult, PreparedImage
+from rvsam_video.segmenters.sam.prompts import DecodeRequest
+from rvsam_video.segmenters.sam.transforms import Geometry, to_picture_size
+
+FEWEST_PIXELS = 2
+"""A mask with fewer is not refined further (SAM-PT)."""
+
+
+class Decoder(Protocol):
+    """What the passes need of `BatchedDecoder`."""
+
+    def decode(
+        self, image: PreparedImage, requests: Sequence[DecodeRequest], *, multimask: bool
+    ) -> DecodeResult:
+        """Decode objects to one mask each, or three."""
+
+    def decode_best(
+        self,
+        image: PreparedImage,
+        requests: Sequence[DecodeRequest],
+        ambiguous: Sequence[bool],
+    ) -> DecodeResult:
+        """Decode objects to one mask each, the best of three where marked."""
+
+
+def is_looked_for(prompt: ObjectPrompt) -> bool:
+    """Whether the network is asked for this object at all."""
+    if prompt.mask is not None:
+        return False
+    if prompt.box is not None or bool(np.any(prompt.labels == 1)):
+        return True
+    return prompt.plan.negatives_suffice and len(prompt.labels) > 0
+
+
+def decode_passes(
+    decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt]
+) -> DecodeResult:
+    """Make all passes that the prompts' plans ask for.
+
+    Args:
+        decoder: makes one pass for any number of objects.
+        image: the prepared picture.
+        prompts: objects that are looked for, in any mixture of plans.
+
+    Returns:
+        The last pass of each object: one mask each (M = 1).
+    """
+    result = _first_pass(decoder, image, prompts)
+    _second_pass(decoder, image, prompts, result)
+    _refine(decoder, image, prompts, result)
+    return result
+
+
+def _first_pass(
+    decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt]
+) -> DecodeResult:
+    requests = [
+        _request(item, np.s_[:] if item.plan.positives_first == "never" else item.labels == 1)
+        for item in prompts
+    ]
+    ambiguous = [item.plan.best_of_three and _is_one_click(item) for item in prompts]
+    return decoder.decode_best(image, requests, ambiguous)
+
+
+def _is_one_click(prompt: ObjectPrompt) -> bool:
+    """Whether a prompt could mean a part as well as a whole: SAM has three answers to those."""
+    return prompt.box is None and len(prompt.points) == 1
+
+
+def _second_pass(
+    decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt], result: DecodeResult
+) -> None:
+    """Show all points to the objects that have seen only some; `result` is overwritten."""
+    again = [index for index, item in enumerate(prompts) if _needs_second_pass(item)]
+    requests = [
+        _request(prompts[index], np.s_[:], mask_input=result.low_res_logits[index, 0])
+        for index in again
+    ]
+    _overwrite(result, again, decoder, image, requests)
+
+
+def _needs_second_pass(prompt: ObjectPrompt) -> bool:
+    if prompt.plan.positives_first == "auto":
+        return bool(np.any(prompt.labels == 0))
+    return prompt.plan.positives_first == "always"
+
+
+def _refine(
+    decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt], result: DecodeResult
+) -> None:
+    """Feed masks and their boxes back until each object has had its passes, or is done early."""
+    before: dict[int, Tensor] = {}
+    going = list(range(len(prompts)))
+    for number in range(max((item.plan.refinements for item in prompts), default=0)):
+        going = [index for index in going if number < prompts[index].plan.refinements]
+        boxes: dict[int, NDArray[np.float64]] = {}
+        for index in going:
+            mask = to_picture_size(result.low_res_logits[index], image.geometry)[0] > 0
+            box = _box_of(mask)
+            if box is not None and not _is_stable(mask, before.get(index), prompts[index]):
+                boxes[index] = box
+                if prompts[index].plan.refine_until is not None:
+                    before[index] = mask
+        going = list(boxes)
+        requests = [
+            _refinement(prompts[index], box, result.low_res_logits[index, 0], image.geometry)
+            for index, box in boxes.items()
+        ]
+        _overwrite(result, going, decoder, image, requests)
+
+
+def _is_stable(mask: Tensor, before: Tensor | None, prompt: ObjectPrompt) -> bool:
+    limit = prompt.plan.refine_until
+    if limit is None or before is None:
+        return False
+    common, either = ((mask & before).sum(), (mask | before).sum())
+    return float(common / either) >= limit
+
+
+def _box_of(mask: Tensor) -> NDArray[np.float64] | None:
+    """Return x0, y0, x1, y1 of the outermost pixels, or None if there are too few of them."""
+    if int(torch.count_nonzero(mask)) < FEWEST_PIXELS:
+        return None
+    columns, rows = (np.flatnonzero(mask.any(axis).cpu().numpy()) for axis in (0, 1))
+    return np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)
+
+
+def _refinement(
+    prompt: ObjectPrompt, box: NDArray[np.float64], logits: Tensor, geometry: Geometry
+) -> DecodeRequest:
+    """Ask once more; a box that the user drew is better than the one of the mask."""
+    if prompt.box is not None:
+        return _request(prompt, np.s_[:], mask_input=logits)
+    if not prompt.plan.scale_box:
+        box = geometry.from_network(box.reshape(2, 2)).reshape(4)
+    return DecodeRequest(prompt.points, prompt.labels, box, logits)
+
+
+def _request(
+    prompt: ObjectPrompt, rows: NDArray[np.bool_] | slice, mask_input: Tensor | None = None
+) -> DecodeRequest:
+    return DecodeRequest(prompt.points[rows], prompt.labels[rows], prompt.box, mask_input)
+
+
+def _overwrite(
+    result: DecodeResult,
+    rows: Sequence[int],
+    decoder: Decoder,
+    image: PreparedImage,
+    requests: Sequence[DecodeRequest],
+) -> None:
+    """Replace these rows of a result by the answers to the requests."""
+    if not rows:
+        return
+    better = decoder.decode(image, requests, multimask=False)
+    result.low_res_logits[rows] = better.low_res_logits
+    result.iou[rows] = better.iou

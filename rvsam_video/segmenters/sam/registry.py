@@ -1,0 +1,162 @@
+"""The segmenters of the SAM family by name: network, published weights and their licence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rvsam_video.weights.fetch import (
+    checkpoint_path,
+    file_sha256,
+    find_weights,
+    load_state_dict,
+)
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
+    from torch import Tensor, nn
+
+    from rvsam_video.segmenters.sam.segmenter import SamSegmenter
+
+
+def _repvit() -> nn.Module:
+    from rvsam_video.segmenters.sam.repvit import RepViTEncoder
+
+    return RepViTEncoder()
+
+
+def _tiny_vit() -> nn.Module:
+    from rvsam_video.segmenters.sam.tiny_vit import TinyViTEncoder
+
+    return TinyViTEncoder()
+
+
+def _vit_b() -> nn.Module:
+    from rvsam_video.segmenters.sam.model import VIT_B, vit_encoder
+
+    return vit_encoder(VIT_B)
+
+
+def _vit_l() -> nn.Module:
+    from rvsam_video.segmenters.sam.model import VIT_L, vit_encoder
+
+    return vit_encoder(VIT_L)
+
+
+def _vit_h() -> nn.Module:
+    from rvsam_video.segmenters.sam.model import VIT_H, vit_encoder
+
+    return vit_encoder(VIT_H)
+
+
+@dataclass(frozen=True, slots=True)
+class SamVariant:
+    """A network of the SAM family that there are published weights for.
+
+    Attributes:
+        name: registry name, and that of its entry in `rvsam_video.weights.fetch.PUBLISHED`.
+        encoder: builds the image encoder without loading weights.
+        fusible: whether `rvsam_video.segmenters.sam.fusing.fuse` has an inference form of it.
+    """
+
+    name: str
+    encoder: Callable[[], nn.Module]
+    fusible: bool
+
+    @property
+    def licence(self) -> str:
+        """SPDX identifier of the licence of the published weights."""
+        return find_weights(self.name).licence
+
+
+SAM_VARIANTS: Mapping[str, SamVariant] = {
+    variant.name: variant
+    for variant in (
+        SamVariant("repvit-sam", _repvit, fusible=True),
+        SamVariant("mobile-sam", _tiny_vit, fusible=True),
+        SamVariant("sam-vit-b", _vit_b, fusible=False),
+        SamVariant("sam-vit-l", _vit_l, fusible=False),
+        SamVariant("sam-vit-h", _vit_h, fusible=False),
+    )
+}
+"""All segmenters of the family, by name."""
+
+
+def load_sam(
+    variant: SamVariant,
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    backend: str = "torch",
+) -> SamSegmenter:
+    """Build a segmenter with weights from a file.
+
+    Args:
+        variant: an entry of `SAM_VARIANTS`.
+        checkpoint: a file in the official format; None takes the published one, which is
+            downloaded on first use.
+        device: "auto", or a PyTorch device.
+        backend: what runs the image encoder, see `rvsam_video.export.backends.BACKENDS`;
+            all but "torch" run it on the CPU, from a file that is exported on first use.
+
+    Raises:
+        WeightsError: if the weights cannot be had, or are those of another network.
+        UsageError: if there is no such device or backend, or its package is missing.
+        OutputError: if the encoder cannot be exported for this backend.
+    """
+    from rvsam_video.export.backends import encoder_on_backend
+    from rvsam_video.segmenters.sam.segmenter import SamSegmenter
+
+    path = checkpoint_path(variant.name) if checkpoint is None else Path(checkpoint)
+    sam = network_with_weights(variant, load_state_dict(path), source=str(path))
+    if backend != "torch":
+        sam.image_encoder = encoder_on_backend(
+            sam.image_encoder, backend, name=variant.name, weights_sha256=file_sha256(path)
+        )
+    return SamSegmenter(variant.name, sam, device)
+
+
+def sam_with_weights(
+    variant: SamVariant, state_dict: Mapping[str, Tensor], *, source: str, device: str = "auto"
+) -> SamSegmenter:
+    """Build a segmenter with given weights.
+
+    Args:
+        variant: an entry of `SAM_VARIANTS`.
+        state_dict: names and tensors of the official checkpoint.
+        source: where they are from, for messages.
+        device: "auto", or a PyTorch device.
+
+    Raises:
+        WeightsError: if the weights are those of another network.
+        UsageError: if there is no such device.
+    """
+    from rvsam_video.segmenters.sam.segmenter import SamSegmenter
+
+    sam = network_with_weights(variant, state_dict, source=source)
+    return SamSegmenter(variant.name, sam, device)
+
+
+def network_with_weights(
+    variant: SamVariant, state_dict: Mapping[str, Tensor], *, source: str
+) -> Sam:
+    """Build a whole network on the CPU, its image encoder in the inference form if it has one.
+
+    Args:
+        variant: an entry of `SAM_VARIANTS`.
+        state_dict: names and tensors of the official checkpoint.
+        source: where they are from, for messages.
+
+    Raises:
+        WeightsError: if the weights are those of another network.
+    """
+    from rvsam_video.segmenters.sam.fusing import fuse
+    from rvsam_video.segmenters.sam.model import sam_around
+    from rvsam_video.weights.read import load_checked
+
+    sam = sam_around(variant.encoder())
+    load_checked(sam, state_dict, source)
+    if variant.fusible:
+        sam.image_encoder = fuse(sam.image_encoder)
+    return sam

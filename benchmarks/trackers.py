@@ -78,7 +78,8 @@ class Profile:
 
     def watch(self, network) -> None:  # noqa: ANN001 - any version
         """Time the encoder, the correlation and the transformer of a network."""
-        from rvsam_video.trackers.cotracker import v3, vector_tracker
+        from rvsam_video.trackers.cotracker import v1 as vector_tracker
+        from rvsam_video.trackers.cotracker import v3
 
         network.fnet.forward = self.timed("encoder", network.fnet.forward)
         former = network.updateformer
@@ -136,8 +137,8 @@ def follow(version: str, form: str, frames: int, place: Path) -> dict[str, float
     answers: list[np.ndarray] = []
 
     def ours() -> None:
-        from rvsam_video.trackers.cotracker.clip import track_clip
-        from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
+        from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
+        from rvsam_video.trackers.cotracker.predictor import track_clip
 
         inference = Inference(network)
         pictures = (torch.from_numpy(image.transpose(2, 0, 1)[None]).float() for image in clip)

@@ -42,7 +42,7 @@ from rvsam_video.segmenters.sam.model import sam_around
 from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, sam_with_weights
 from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 from rvsam_video.trackers.base import FramesFactory, QueryPoints, TrackedPoints
-from rvsam_video.trackers.cotracker.both_ways import BothWays
+from rvsam_video.trackers.cotracker.sam_pt import BothWays
 from rvsam_video.trackers.cotracker.tracker import CoTracker
 
 DATA = Path(__file__).resolve().parents[1] / "tests" / "data"

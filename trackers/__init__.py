@@ -31,7 +31,7 @@ __all__ = [
 
 
 def _lucas_kanade(checkpoint: str | Path | None, device: str) -> PointTracker:
-    from rvsam_video.trackers.lucas_kanade import LucasKanade
+    from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade
 
     if checkpoint is not None or device not in {"auto", "cpu"}:
         msg = (

@@ -1,12 +1,20 @@
-"""Trackers for whole clips, by name."""
+"""Trackers for whole clips, by name, and any streaming tracker as one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from rvsam_video.trackers import COTRACKER_VARIANTS, create_tracker
-from rvsam_video.trackers.base import ClipTracker, PointTracker
-from rvsam_video.trackers.forward import ForwardClip
+from rvsam_video.trackers.base import (
+    ClipTracker,
+    FramesFactory,
+    PointTracker,
+    QueryPoints,
+    TrackedPoints,
+)
 
 
 def create_clip_tracker(
@@ -28,7 +36,7 @@ def create_clip_tracker(
     """
     tracker = create_tracker(name, checkpoint, device)
     if _is_first_version(name):
-        from rvsam_video.trackers.cotracker.both_ways import BothWays
+        from rvsam_video.trackers.cotracker.sam_pt import BothWays
         from rvsam_video.trackers.cotracker.tracker import CoTracker
 
         if isinstance(tracker, CoTracker):
@@ -52,3 +60,44 @@ def as_sam_pt(tracker: PointTracker) -> PointTracker:
     if not isinstance(tracker, CoTracker):
         return tracker
     return tracker.with_settings(sam_pt_settings())
+
+
+class ForwardClip:
+    """Follows points with a streaming tracker; before its own frame a point is hidden.
+
+    Args:
+        tracker: any streaming tracker.
+
+    Attributes:
+        name: that of the streaming tracker.
+    """
+
+    def __init__(self, tracker: PointTracker) -> None:
+        self.name = tracker.name
+        self._tracker = tracker
+
+    def track_clip(self, frames: FramesFactory, queries: QueryPoints) -> Iterator[TrackedPoints]:
+        """Follow points through all frames; see `ClipTracker`."""
+        state = None
+        for frame in frames():
+            if state is None:
+                state = self._tracker.start(frame.size)
+                state.add(queries)
+            for answer in state.push(frame):
+                yield _with_all(answer, queries)
+        if state is not None:
+            for answer in state.flush():
+                yield _with_all(answer, queries)
+
+
+def _with_all(answer: TrackedPoints, queries: QueryPoints) -> TrackedPoints:
+    """Add the points that do not live yet, hidden at their query position."""
+    count = len(queries)
+    xy = queries.xy.copy()
+    visible, confidence = np.zeros(count, np.bool_), np.zeros(count, np.float32)
+    _, rows, found = np.intersect1d(
+        queries.ids, answer.ids, assume_unique=True, return_indices=True
+    )
+    xy[rows], confidence[rows] = answer.xy[found], answer.confidence[found]
+    visible[rows] = answer.visible[found]
+    return TrackedPoints(answer.frame_index, queries.ids, xy, visible, confidence)

@@ -15,7 +15,7 @@ from rvsam_video import trackers
 from rvsam_video.cli.main import main
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.trackers.cotracker.loading import load_cotracker
-from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
+from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
 from rvsam_video.weights.fetch import PUBLISHED
 
 NAME = "cotracker3-online"

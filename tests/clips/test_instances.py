@@ -17,7 +17,7 @@ from rvsam_video.clips.instances import (
     automatic_proposals,
     instance_settings,
 )
-from rvsam_video.trackers.forward import ForwardClip
+from rvsam_video.trackers.clips import ForwardClip
 
 CASES = ["default", "with_negatives_of_others"]
 

@@ -9,7 +9,7 @@ from rvsam_video import PromptError, SegmentationSettings
 from rvsam_video.clips.restarts import RestartingClipSegmenter
 from rvsam_video.clips.schedule import RestartSettings
 from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
-from rvsam_video.trackers.forward import ForwardClip
+from rvsam_video.trackers.clips import ForwardClip
 
 VARIANTS = ["horizon", "median-area", "similar-area", "similar-area-together"]
 FEW = SegmentationSettings(positive_points=5, negative_points=1, point_selection="kmedoids")

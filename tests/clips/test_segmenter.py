@@ -13,7 +13,7 @@ from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.segmenters import create_segmenter
 from rvsam_video.trackers import create_tracker
-from rvsam_video.trackers.forward import ForwardClip
+from rvsam_video.trackers.clips import ForwardClip
 
 POINT = np.array([[20, 24]], np.float32)
 ON = np.ones(1, np.int8)

@@ -16,8 +16,8 @@ from rvsam_video.evals.building import Method, Streaming, WholeClips, build
 from rvsam_video.part_devices import part_devices
 from rvsam_video.presets import PRESETS
 from rvsam_video.segmenters.grabcut.segmenter import GrabCut
-from rvsam_video.trackers.forward import ForwardClip
-from rvsam_video.trackers.lucas_kanade import LucasKanade
+from rvsam_video.trackers.clips import ForwardClip
+from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade
 
 FRAMES, SIZE = 3, (160, 90)
 

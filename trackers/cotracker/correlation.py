@@ -1,4 +1,17 @@
-"""Correlation of one feature vector per point and frame with the cells around it (versions 1, 2).
+"""Correlation of points with the maps around them: of vectors (1, 2), of neighbourhoods (3).
+
+Correlation of neighbourhoods with neighbourhoods, as CoTracker 3 reads its feature pyramid.
+
+Around every place the 7x7 neighbourhood of feature vectors is compared with the 7x7 neighbourhood
+of the query, its support: 49 x 49 products a level (Karaev et al., "CoTracker3", 2024;
+facebookresearch/co-tracker, cotracker/models/core/cotracker/cotracker3_*.py).
+
+The 49 vectors of a place would be interpolated from the same 8x8 cells, with the same two
+fractions. As products are linear in the vectors, the cells themselves are compared with the
+support and the 64 x 49 products are interpolated: fewer numbers than the 64 x 128 of the vectors,
+and no interpolated vectors in memory. Points go through in groups that fit the processor's cache.
+
+Correlation of one feature vector per point and frame with the cells around it (versions 1, 2).
 
 The public code multiplies every vector with every cell of every level and samples the 7x7
 neighbourhood from the products. Here only the 8x8 cells around a place are multiplied, and their
@@ -7,18 +20,149 @@ neighbourhood from the products. Here only the 8x8 cells around a place are mult
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
+from rvsam_video.trackers.cotracker.maps import LEVELS
 from rvsam_video.trackers.cotracker.network import Levels
-from rvsam_video.trackers.cotracker.pyramid import LEVELS
-from rvsam_video.trackers.cotracker.volume_correlation import (
-    CELLS,
-    NEIGHBOURS,
-    RADIUS,
-    CellTable,
-    interpolate,
-)
+
+RADIUS = 3
+CELLS = 2 * RADIUS + 2
+"""Side of the block of cells that a neighbourhood is interpolated from."""
+
+NEIGHBOURS = (2 * RADIUS + 1) ** 2
+"""Places of a neighbourhood: entry k lies at (x + k // 7 - 3, y + k % 7 - 3)."""
+
+CACHED_BYTES = 4 << 20
+"""Feature vectors gathered at once on a processor: what stays in its cache until it is used."""
+
+DEVICE_BYTES = 256 << 20
+"""The same elsewhere: enough to keep a graphics card busy."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellTable:
+    """The feature vectors of all cells of one level, as rows.
+
+    Attributes:
+        rows: (frames * height * width, C), row by row of frame after frame.
+        frames: frames of the level.
+        height: cells from top to bottom.
+        width: cells from left to right.
+    """
+
+    rows: Tensor
+    frames: int
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, level: Tensor) -> CellTable:
+        """Lay out a (frames, C, h, w) level; no copy if its memory is channels-last."""
+        frames, channels, height, width = level.shape
+        return cls(level.permute(0, 2, 3, 1).reshape(-1, channels), frames, height, width)
+
+    def cells(self, xy: Tensor) -> Tensor:
+        """Number the 8x8 cells around places within their frame, x slow and y fast.
+
+        Cells outside repeat the nearest one inside, which is what sampling with border padding
+        comes to.
+
+        Args:
+            xy: (N, frames, 2) places in cells of this level.
+
+        Returns:
+            (N, frames, 64) int64.
+        """
+        x, y = _reached(xy[..., 0], self.width), _reached(xy[..., 1], self.height)
+        return (y[..., None, :] * self.width + x[..., :, None]).flatten(2)
+
+    def blocks(self, xy: Tensor) -> Tensor:
+        """Gather the (N, frames, 64, C) vectors of the cells around (N, frames, 2) places."""
+        frame = torch.arange(self.frames, device=xy.device) * (self.height * self.width)
+        return F.embedding(self.cells(xy) + frame[:, None], self.rows)
+
+
+def _reached(places: Tensor, size: int) -> Tensor:
+    """Return the 8 cells of an axis around each place: (...) to (..., 8)."""
+    reach = torch.arange(-RADIUS, CELLS - RADIUS, device=places.device)
+    # Clamped twice: the first time because integers end long before floating-point numbers do.
+    below = places.floor().clamp(-CELLS, size + CELLS).long()
+    return (below[..., None] + reach).clamp(0, size - 1)
+
+
+def interpolate(blocks: Tensor, xy: Tensor) -> Tensor:
+    """Interpolate values at 8x8 cells to the 7x7 neighbourhood of each place.
+
+    Args:
+        blocks: (N, frames, 64, D) values at the cells, as `CellTable.blocks` orders them.
+        xy: (N, frames, 2) places in cells of that level.
+
+    Returns:
+        (N, frames, 49, D).
+    """
+    points, frames, _, width = blocks.shape
+    fraction = (xy - xy.floor()).to(blocks.dtype)[..., None, None, None]
+    cells = blocks.view(points, frames, CELLS, CELLS, width)
+    columns = torch.lerp(cells[:, :, :-1], cells[:, :, 1:], fraction[:, :, 0])
+    places = torch.lerp(columns[:, :, :, :-1], columns[:, :, :, 1:], fraction[:, :, 1])
+    return places.flatten(2, 3)
+
+
+def supports(levels: Levels, xy: Tensor) -> Tensor:
+    """Sample the neighbourhoods of query points on all levels of their frame.
+
+    Args:
+        levels: pyramid of one frame, L tensors (1, C, h_l, w_l).
+        xy: (N, 2) places in cells of level 0.
+
+    Returns:
+        (N, L, 49, C).
+    """
+    found = []
+    for depth, level in enumerate(levels):
+        places = (xy / 2**depth)[:, None]
+        found.append(interpolate(CellTable.of(level).blocks(places), places))
+    return torch.cat(found, 1)
+
+
+def volumes(tables: tuple[CellTable, ...], features: Tensor, xy: Tensor) -> Iterator[Tensor]:
+    """Correlate the neighbourhoods of places with supports, a group of points at a time.
+
+    Args:
+        tables: the L levels of S frames.
+        features: (N, L, 49, C) supports of the points.
+        xy: (N, S, 2) places in cells of level 0.
+
+    Yields:
+        (points, S, L, 2401) products of the next points, neighbourhood slow and support fast.
+    """
+    group = _points_at_once(tables[0], xy)
+    for places, known in zip(torch.split(xy, group), torch.split(features, group), strict=True):
+        levels = [
+            _products(table, known[:, depth], places / 2**depth)
+            for depth, table in enumerate(tables)
+        ]
+        yield torch.stack(levels, 2)
+
+
+def _points_at_once(table: CellTable, xy: Tensor) -> int:
+    """Return how many points of all frames to gather at once; at least one."""
+    budget = CACHED_BYTES if xy.device.type == "cpu" else DEVICE_BYTES
+    each = table.frames * CELLS * CELLS * table.rows.shape[1] * table.rows.element_size()
+    return max(1, budget // each)
+
+
+def _products(table: CellTable, known: Tensor, xy: Tensor) -> Tensor:
+    """Return the (N, S, 2401) products of one level with (N, 49, C) supports."""
+    blocks = table.blocks(xy)
+    products = torch.bmm(blocks.flatten(1, 2), known.transpose(1, 2))
+    return interpolate(products.view(*blocks.shape[:3], NEIGHBOURS), xy).flatten(2)
+
 
 CORRELATION_WIDTH = LEVELS * NEIGHBOURS
 

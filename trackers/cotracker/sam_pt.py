@@ -11,18 +11,19 @@ frames before their query, too; it needs the whole clip, but only a window of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.frame import Image
-from rvsam_video.trackers.cotracker.clip import NetworkTracks, track_clip
-from rvsam_video.trackers.cotracker.geometry import Geometry
-from rvsam_video.trackers.cotracker.grids import SupportGrid, regular_grid
-from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.predictor import ClipTracks, filled
-from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
+from rvsam_video.trackers.base import FramesFactory, QueryPoints, TrackedPoints
+from rvsam_video.trackers.cotracker.geometry import Geometry, SupportGrid, regular_grid
+from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
+from rvsam_video.trackers.cotracker.predictor import ClipTracks, NetworkTracks, filled, track_clip
+from rvsam_video.trackers.cotracker.tracker import CoTracker
+from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
+from rvsam_video.trackers.frames_on_demand import FramesOnDemand
 
 EXACT_FRAMES = 300
 """Support grids are kept this long by default: longer than the clips of DAVIS and UVO."""
@@ -117,3 +118,35 @@ def _encoded(
     if frame is not None:
         for _ in range(inference.network.window - len(order)):
             yield frame
+
+
+class BothWays:
+    """Follows points forward, and backward to the frames before their own.
+
+    Args:
+        tracker: a CoTracker of version 1; its settings are not used, SAM-PT has its own.
+
+    Attributes:
+        name: that of the tracker.
+    """
+
+    def __init__(self, tracker: CoTracker) -> None:
+        self.name = tracker.name
+        self._inference = tracker.inference
+
+    def track_clip(self, frames: FramesFactory, queries: QueryPoints) -> Iterator[TrackedPoints]:
+        """Follow points through all frames; see `ClipTracker`.
+
+        Raises:
+            ValueError: if a query names a frame that the clip does not have.
+        """
+        images = FramesOnDemand(frames)
+        positions = np.searchsorted(images.indices, queries.frames)
+        known = np.isin(queries.frames, images.indices)
+        if not np.all(known):
+            msg = f"there is no frame {int(queries.frames[~known][0])} in the clip"
+            raise ValueError(msg)
+        rows = np.column_stack([positions, queries.xy])
+        tracks = track_both_ways(self._inference, images, rows)
+        for index, xy, visible in zip(images.indices, tracks.xy, tracks.visible, strict=True):
+            yield TrackedPoints(index, queries.ids, xy, visible, visible.astype(np.float32))

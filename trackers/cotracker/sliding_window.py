@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
+from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
 from rvsam_video.trackers.cotracker.query_group import QueryGroup, Window
 
 

@@ -7,10 +7,9 @@ import sys
 import torch
 
 from rvsam_video.errors import UsageError
-from rvsam_video.trackers.cotracker.inference import Inference
-from rvsam_video.trackers.cotracker.network import WindowNetwork
-from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
+from rvsam_video.trackers.cotracker.network import Inference, WindowNetwork
 from rvsam_video.trackers.cotracker.state import CoTrackerState
+from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
 
 
 class CoTracker:

@@ -13,15 +13,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from rvsam_video.trackers.cotracker.attention import VirtualTrackTransformer
 from rvsam_video.trackers.cotracker.embeddings import place_embedding, time_embedding
+from rvsam_video.trackers.cotracker.maps import sample
 from rvsam_video.trackers.cotracker.network import WindowInput
-from rvsam_video.trackers.cotracker.sampling import sample
-from rvsam_video.trackers.cotracker.vector_tracker import (
+from rvsam_video.trackers.cotracker.v1 import (
     TOKEN_WIDTH,
     UPDATE_WIDTH,
     VectorTracker,
 )
-from rvsam_video.trackers.cotracker.virtual_tracks import VirtualTrackTransformer
 
 _STRIDE = 4
 

@@ -11,6 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
+from rvsam_video.trackers.cotracker.attention import VirtualTrackTransformer
+from rvsam_video.trackers.cotracker.correlation import (
+    NEIGHBOURS,
+    CellTable,
+    supports,
+    volumes,
+)
 from rvsam_video.trackers.cotracker.embeddings import time_embedding
 from rvsam_video.trackers.cotracker.encoder import FeatureEncoder
 from rvsam_video.trackers.cotracker.fourier import (
@@ -19,15 +26,8 @@ from rvsam_video.trackers.cotracker.fourier import (
     motion_features,
     relative_motion,
 )
+from rvsam_video.trackers.cotracker.maps import LEVELS, feature_pyramid
 from rvsam_video.trackers.cotracker.network import Levels, WindowInput, WindowOutput
-from rvsam_video.trackers.cotracker.pyramid import LEVELS, feature_pyramid
-from rvsam_video.trackers.cotracker.virtual_tracks import VirtualTrackTransformer
-from rvsam_video.trackers.cotracker.volume_correlation import (
-    NEIGHBOURS,
-    CellTable,
-    supports,
-    volumes,
-)
 
 CORRELATION_WIDTH = 256
 TOKEN_WIDTH = 2 + LEVELS * CORRELATION_WIDTH + MOTION_WIDTH

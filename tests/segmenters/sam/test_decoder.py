@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rvsam_video.errors import PromptError
 from rvsam_video.segmenters.sam import attention as sam_attention
-from rvsam_video.segmenters.sam.prompts import DecodeRequest
 from rvsam_video.segmenters.sam import decoder as sam_decoder
+from rvsam_video.segmenters.sam.prompts import DecodeRequest
 
 SHARE = 1e-5
 """Largest difference as a share of the logits' scale: float32 sums in another order."""

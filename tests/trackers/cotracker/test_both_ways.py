@@ -8,13 +8,11 @@ import pytest
 from rvsam_video import Frame
 from rvsam_video.trackers import clips
 from rvsam_video.trackers.base import QueryPoints
-from rvsam_video.trackers.clips import as_sam_pt, create_clip_tracker
-from rvsam_video.trackers.cotracker.both_ways import BothWays
-from rvsam_video.trackers.cotracker.inference import Inference
-from rvsam_video.trackers.cotracker.sam_pt import sam_pt_settings, track_both_ways
+from rvsam_video.trackers.clips import ForwardClip, as_sam_pt, create_clip_tracker
+from rvsam_video.trackers.cotracker.network import Inference
+from rvsam_video.trackers.cotracker.sam_pt import BothWays, sam_pt_settings, track_both_ways
 from rvsam_video.trackers.cotracker.tracker import CoTracker
-from rvsam_video.trackers.forward import ForwardClip
-from rvsam_video.trackers.lucas_kanade import LucasKanade
+from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade
 
 FRAMES = [3, 14, 25]
 XY = np.array([[20, 24], [40.5, 30], [8, 12]], np.float32)

@@ -13,7 +13,7 @@ from rvsam_video.trackers.cotracker.embeddings import (
     place_embedding_at,
     time_embedding,
 )
-from rvsam_video.trackers.cotracker.sampling import sample
+from rvsam_video.trackers.cotracker.maps import sample
 
 GOLDEN = golden("cotracker_v2")
 

@@ -12,10 +12,8 @@ from torch.nn import functional as F  # noqa: N812
 from rvsam_video.errors import UsageError
 from rvsam_video.trackers.cotracker import correlation
 from rvsam_video.trackers.cotracker.correlation import correlate
-from rvsam_video.trackers.cotracker.encoder import FeatureEncoder
-from rvsam_video.trackers.cotracker.joining import join_resized
-from rvsam_video.trackers.cotracker.pyramid import feature_pyramid
-from rvsam_video.trackers.cotracker.sampling import sample
+from rvsam_video.trackers.cotracker.encoder import FeatureEncoder, join_resized
+from rvsam_video.trackers.cotracker.maps import feature_pyramid, sample
 
 SIDES = st.integers(1, 9)
 

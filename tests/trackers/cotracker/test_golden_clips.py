@@ -20,16 +20,20 @@ from golden_data import golden
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers.base import QueryPoints
-from rvsam_video.trackers.cotracker.clip import ClipRecord, track_clip
-from rvsam_video.trackers.cotracker.geometry import Geometry
-from rvsam_video.trackers.cotracker.grids import regular_grid
-from rvsam_video.trackers.cotracker.group_points import GroupPoints
-from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.predictor import ONLINE, ClipPredictor, ClipTracks
+from rvsam_video.trackers.cotracker.geometry import Geometry, regular_grid
+from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
+from rvsam_video.trackers.cotracker.predictor import (
+    ONLINE,
+    ClipPredictor,
+    ClipRecord,
+    ClipTracks,
+    track_clip,
+)
+from rvsam_video.trackers.cotracker.query_group import GroupPoints
 from rvsam_video.trackers.cotracker.sam_pt import sam_pt_settings, track_both_ways
-from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
 from rvsam_video.trackers.cotracker.sliding_window import SlidingWindow
 from rvsam_video.trackers.cotracker.tracker import CoTracker
+from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
 
 GOLDEN = golden("cotracker_clips")
 SMALL = (128, 96)

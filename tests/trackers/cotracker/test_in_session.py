@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rvsam_video import Frame, Prompt, SegmentationSettings, Session
-from rvsam_video.trackers.cotracker.settings import CoTrackerSettings
 from rvsam_video.trackers.cotracker.tracker import CoTracker
+from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
 
 SETTINGS = SegmentationSettings(positive_points=4, refill_below=0.9, refill_score=0.5)
 

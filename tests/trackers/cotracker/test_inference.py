@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.network import WindowInput
+from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference, WindowInput
 
 
 @pytest.fixture

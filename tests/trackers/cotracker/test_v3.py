@@ -15,12 +15,11 @@ import torch
 from golden_data import golden, manifest
 from torch import Tensor
 
-from rvsam_video.trackers.cotracker.clip import NetworkTracks, track_clip
+from rvsam_video.trackers.cotracker.attention import VirtualTrackTransformer
 from rvsam_video.trackers.cotracker.fourier import fit_time, motion_features, relative_motion
-from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.network import WindowInput
+from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference, WindowInput
+from rvsam_video.trackers.cotracker.predictor import NetworkTracks, track_clip
 from rvsam_video.trackers.cotracker.v3 import CoTracker3
-from rvsam_video.trackers.cotracker.virtual_tracks import VirtualTrackTransformer
 
 VARIANTS = ("offline", "online")
 PIXELS = 3e-3

@@ -13,13 +13,11 @@ import torch
 from golden_data import golden, manifest
 
 from rvsam_video.errors import UsageError
-from rvsam_video.trackers.cotracker.clip import NetworkTracks, track_clip
 from rvsam_video.trackers.cotracker.correlation import correlate
-from rvsam_video.trackers.cotracker.inference import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.network import WindowInput
-from rvsam_video.trackers.cotracker.v1 import CoTracker1
+from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference, WindowInput
+from rvsam_video.trackers.cotracker.predictor import NetworkTracks, track_clip
+from rvsam_video.trackers.cotracker.v1 import CoTracker1, VectorTracker
 from rvsam_video.trackers.cotracker.v2 import CoTracker2
-from rvsam_video.trackers.cotracker.vector_tracker import VectorTracker
 
 VERSIONS = ("v1", "v2")
 SMALL = (96, 128)

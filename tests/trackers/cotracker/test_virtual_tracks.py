@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rvsam_video.trackers.cotracker.virtual_tracks import VirtualTrackTransformer
+from rvsam_video.trackers.cotracker.attention import VirtualTrackTransformer
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from rvsam_video.trackers.cotracker import volume_correlation
-from rvsam_video.trackers.cotracker.volume_correlation import CellTable, supports, volumes
+from rvsam_video.trackers.cotracker import correlation as volume_correlation
+from rvsam_video.trackers.cotracker.correlation import CellTable, supports, volumes
 
 
 def _random(seed: int, *shape: int) -> Tensor:

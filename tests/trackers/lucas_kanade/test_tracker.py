@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers import QueryPoints, TrackedPoints, create_tracker
-from rvsam_video.trackers.lucas_kanade import LucasKanade, LucasKanadeState
+from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade, LucasKanadeState
 
 WIDTH, HEIGHT = 240, 180
 

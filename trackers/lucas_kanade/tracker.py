@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from rvsam_video.frame import Frame, Image
 from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints
-from rvsam_video.trackers.patches import cut_patches, find_patch, similarity
-from rvsam_video.trackers.point_store import PointStore
+from rvsam_video.trackers.lucas_kanade.patches import cut_patches, find_patch, similarity
+from rvsam_video.trackers.lucas_kanade.store import PointStore
 
 Grey = NDArray[np.uint8]
 

@@ -33,10 +33,10 @@ def open_page(options: RunOptions, networks: Mapping[str, Path | None], opening:
         OutputError: if the folder holds another run.
     """
     from rvsam_video.cli.running import prepare_networks
-    from rvsam_video.demos.web.server import free_port, serve
-    from rvsam_video.demos.web.settings import WebSettings
     from rvsam_video.runs.objects import load_parts
     from rvsam_video.streaming.engine import VideoSegmenter
+    from rvsam_video.web.server import free_port, serve
+    from rvsam_video.web.settings import WebSettings
 
     out = options.out
     if options.source == "-":

@@ -51,9 +51,9 @@ def command(  # noqa: PLR0913 (one parameter per option)
 ) -> int:
     """Serve a page to click objects on, watch them tracked, correct, and take results away."""
     from rvsam_video.cli.running import choose_segmenter, choose_tracker, prepare_networks
-    from rvsam_video.demos.web.server import new_token, serve
-    from rvsam_video.demos.web.settings import WebSettings
     from rvsam_video.streaming.engine import VideoSegmenter
+    from rvsam_video.web.server import new_token, serve
+    from rvsam_video.web.settings import WebSettings
 
     settings = WebSettings(
         host=host,

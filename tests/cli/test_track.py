@@ -122,7 +122,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(here, capsys, arguments, s
 
 def test_bare_points_open_the_page_on_this_video_and_this_folder(here, monkeypatch):
     pytest.importorskip("starlette", reason="the page needs rvsam-video[web]")
-    from rvsam_video.demos.web import server
+    from rvsam_video.web import server
 
     served = []
     monkeypatch.setattr(server, "serve", lambda _pair, settings, **_: served.append(settings))

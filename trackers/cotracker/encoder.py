@@ -14,7 +14,8 @@ network with instance norm that joins four resolutions; names are those of the r
 
 Three things make it fast on a processor without changing what it computes: frames go through one
 at a time, which keeps maps in the cache; maps are channels-last, which suits both the convolutions
-and the norm; and coarse maps are not resized before the convolution that joins them (`join_resized`).
+and the norm; and coarse maps are not resized before the convolution that joins them
+(`join_resized`).
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.demos.web.files import file_below, videos_below
-from rvsam_video.demos.web.settings import WebSettings
 from rvsam_video.errors import UsageError
+from rvsam_video.web.files import file_below, videos_below
+from rvsam_video.web.settings import WebSettings
 
 Serve = Callable[..., "object"]
 

@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from rvsam_video.demos.web.archive import file_chunks, zip_chunks
-from rvsam_video.demos.web.bodies import Body
-from rvsam_video.demos.web.clicks import Click
-from rvsam_video.demos.web.files import file_below, printable_name, receive, videos_below
-from rvsam_video.demos.web.guard import Guard
-from rvsam_video.demos.web.settings import WebSettings
-from rvsam_video.demos.web.visitors import Visitor, Visitors
 from rvsam_video.errors import RvsamError, UsageError
+from rvsam_video.web.archive import file_chunks, zip_chunks
+from rvsam_video.web.bodies import Body
+from rvsam_video.web.clicks import Click
+from rvsam_video.web.files import file_below, printable_name, receive, videos_below
+from rvsam_video.web.guard import Guard
+from rvsam_video.web.settings import WebSettings
+from rvsam_video.web.visitors import Visitor, Visitors
 
 COOKIE = "rvsam_visitor"
 CLEANING_SECONDS = 60.0
@@ -125,7 +125,7 @@ class Page:
         if entry is None:
             return JSONResponse({"error": "there is no such page"}, 404)
         name, kind = entry
-        content = files("rvsam_video.demos.web").joinpath("page").joinpath(name).read_bytes()
+        content = files("rvsam_video.web").joinpath("page").joinpath(name).read_bytes()
         return Response(content, media_type=kind)
 
     async def start(self, _request: Request, visitor: Visitor) -> Response:

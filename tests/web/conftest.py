@@ -19,11 +19,11 @@ from rvsam_video.demos.synthetic import SyntheticClip
 pytest.importorskip("starlette", reason="the page needs rvsam-video[web]")
 uvicorn = pytest.importorskip("uvicorn", reason="the page needs rvsam-video[web]")
 
-from rvsam_video.demos.web.app import create_app  # noqa: E402
-from rvsam_video.demos.web.server import _listen  # noqa: E402
-from rvsam_video.demos.web.settings import WebSettings  # noqa: E402
-from rvsam_video.demos.web.visitors import Visitors  # noqa: E402
 from rvsam_video.streaming.engine import VideoSegmenter  # noqa: E402
+from rvsam_video.web.app import create_app  # noqa: E402
+from rvsam_video.web.server import _listen  # noqa: E402
+from rvsam_video.web.settings import WebSettings  # noqa: E402
+from rvsam_video.web.visitors import Visitors  # noqa: E402
 
 FRAMES = 30
 SIZE = (320, 180)

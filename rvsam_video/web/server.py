@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from rvsam_video.demos.web.settings import LOOPBACK, WebSettings
 from rvsam_video.errors import UsageError
 from rvsam_video.streaming.engine import VideoSegmenter
+from rvsam_video.web.settings import LOOPBACK, WebSettings
 
 
 def serve(
@@ -37,8 +37,8 @@ def serve(
     try:
         import uvicorn
 
-        from rvsam_video.demos.web.app import create_app
-        from rvsam_video.demos.web.visitors import Visitors
+        from rvsam_video.web.app import create_app
+        from rvsam_video.web.visitors import Visitors
     except ModuleNotFoundError as error:
         msg = f"the page needs the package {error.name}; run: pip install 'rvsam-video[web]'"
         raise UsageError(msg) from error

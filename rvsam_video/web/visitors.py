@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from rvsam_video.demos.web.settings import WebSettings
-from rvsam_video.demos.web.studio import Studio
 from rvsam_video.errors import UsageError
 from rvsam_video.streaming.engine import VideoSegmenter
+from rvsam_video.web.settings import WebSettings
+from rvsam_video.web.studio import Studio
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rvsam_video.demos.web.settings import LOOPBACK, WebSettings
+from rvsam_video.web.settings import LOOPBACK, WebSettings
 
 TOKEN_COOKIE = "rvsam_token"  # noqa: S105 (the name of a cookie)
 _DAY_SECONDS = 24 * 3600

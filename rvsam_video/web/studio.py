@@ -11,12 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from rvsam_video.demos.web.clicks import Click, ClickBook
-from rvsam_video.demos.web.events import Board
-from rvsam_video.demos.web.frames import FrameReader
-from rvsam_video.demos.web.job import TrackingJob
-from rvsam_video.demos.web.settings import WebSettings
-from rvsam_video.demos.web.views import overlay_from_file, overlay_of
 from rvsam_video.errors import OutputError, RvsamError, UsageError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.results import FrameResult
@@ -24,6 +18,12 @@ from rvsam_video.sinks.base import five_digits
 from rvsam_video.sinks.names import MASK_FOLDER
 from rvsam_video.sinks.small_jpeg import small_jpeg
 from rvsam_video.streaming.engine import VideoSegmenter
+from rvsam_video.web.clicks import Click, ClickBook
+from rvsam_video.web.events import Board
+from rvsam_video.web.frames import FrameReader
+from rvsam_video.web.job import TrackingJob
+from rvsam_video.web.settings import WebSettings
+from rvsam_video.web.views import overlay_from_file, overlay_of
 
 State = Literal["empty", "ready", "tracking", "paused", "done"]
 T = TypeVar("T")

@@ -1,1 +1,0 @@
-"""The page: click objects on any frame, watch the masks stream in, take everything away."""

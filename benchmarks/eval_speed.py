@@ -117,8 +117,8 @@ def by_definition(root: Path) -> tuple[float, float]:
 
 def by_us(root: Path, workers: int) -> tuple[float, float]:
     """Score with the package; return J and F means over objects."""
-    from rvsam_video.evals.davis import score_davis
-    from rvsam_video.evals.davis_layout import find_davis
+    from rvsam_video.evals.davis.layout import find_davis
+    from rvsam_video.evals.davis.scores import score_davis
 
     summary = score_davis(find_davis(root), root / "results", workers=workers).summary()
     return summary["J-Mean"], summary["F-Mean"]
@@ -135,8 +135,8 @@ def only_reading(root: Path) -> tuple[float, float]:
 
 def long_sequence(root: Path) -> tuple[float, float]:
     """Score one sequence; return resident MiB when a tenth of it is done, and at its end."""
-    from rvsam_video.evals.davis_layout import find_davis
-    from rvsam_video.evals.davis_scoring import score_sequence
+    from rvsam_video.evals.davis.layout import find_davis
+    from rvsam_video.evals.davis.scoring import score_sequence
 
     (sequence,) = find_davis(root).sequences
     sizes: list[float] = []

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
-from rvsam_video.evals.uvo import score_track_files
+from rvsam_video.evals.uvo.scores import score_track_files
 
 HEIGHT, WIDTH, FRAMES, TRUTHS, PREDICTIONS = 720, 1280, 80, 10, 100
 UVO_VAL = {"videos": 256, "frames": 90, "truths": 12, "predictions": 100}

@@ -13,8 +13,8 @@ from rvsam_video.cli.options import names_in, with_options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rvsam_video.evals.davis import DavisScores
-    from rvsam_video.evals.davis_scoring import SequenceScores
+    from rvsam_video.evals.davis.scores import DavisScores
+    from rvsam_video.evals.davis.scoring import SequenceScores
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

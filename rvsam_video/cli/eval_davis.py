@@ -21,7 +21,7 @@ from rvsam_video.cli.running import stop_on_interrupt
 
 if TYPE_CHECKING:
     from rvsam_video.evals.building import Method
-    from rvsam_video.evals.davis_run import TrackedSequence
+    from rvsam_video.evals.davis.run import TrackedSequence
 
 
 @click.command("davis", context_settings={"max_content_width": 100})
@@ -55,8 +55,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video eval davis --root DAVIS --out runs/davis --workers 2
     """  # noqa: D301 (click reads \b)
     from rvsam_video.evals.building import Method
-    from rvsam_video.evals.davis_layout import find_davis
-    from rvsam_video.evals.davis_run import evaluate_davis
+    from rvsam_video.evals.davis.layout import find_davis
+    from rvsam_video.evals.davis.run import evaluate_davis
 
     chosen = find_davis(
         root,

@@ -14,7 +14,7 @@ from rvsam_video.cli.tapvid_options import clip_names, show_points, tapvid_optio
 
 if TYPE_CHECKING:
     from rvsam_video.evals.metrics.points import QueryMode
-    from rvsam_video.evals.tapvid import Scale
+    from rvsam_video.evals.tapvid.clips import Scale
 
 
 @click.command("tapvid")
@@ -47,8 +47,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
 ) -> int:
     """Run a point tracker on TAP-Vid at 256x256 and score it: AJ, delta_avg and OA."""
     from rvsam_video.cli.running import prepare_networks, show_notices
-    from rvsam_video.evals.tapvid import score_tapvid
-    from rvsam_video.evals.tapvid_run import TapvidOptions, run_tapvid
+    from rvsam_video.evals.tapvid.clips import score_tapvid
+    from rvsam_video.evals.tapvid.run import TapvidOptions, run_tapvid
     from rvsam_video.evals.track_report import point_values
     from rvsam_video.trackers import create_tracker, weights_of
     from rvsam_video.writing import replacing

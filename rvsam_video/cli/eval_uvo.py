@@ -14,8 +14,8 @@ from rvsam_video.cli.progress import reporter_for
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
-    from rvsam_video.evals.track_truth import TruthVideo
-    from rvsam_video.evals.uvo_run import State
+    from rvsam_video.evals.uvo.run import State
+    from rvsam_video.evals.uvo.truth import TruthVideo
 
 _FILE = click.Path(path_type=Path)
 
@@ -66,8 +66,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
     """  # noqa: D301 (click reads \b)
     from rvsam_video.clips.instances import InstanceOptions
     from rvsam_video.evals.building import Method
-    from rvsam_video.evals.uvo import uvo_annotations
-    from rvsam_video.evals.uvo_run import UvoOptions, run_uvo, uvo_frames
+    from rvsam_video.evals.uvo.run import UvoOptions, run_uvo, uvo_frames
+    from rvsam_video.evals.uvo.scores import uvo_annotations
 
     annotations = uvo_annotations(root, version=version, split=split)
     method = Method(**given)
@@ -106,8 +106,8 @@ def _score(
     from rich.console import Console
 
     from rvsam_video.evals.track_report import show, track_notes, track_tables, track_values
-    from rvsam_video.evals.uvo import score_track_files
-    from rvsam_video.evals.uvo_run import save_scores
+    from rvsam_video.evals.uvo.run import save_scores
+    from rvsam_video.evals.uvo.scores import score_track_files
 
     report = score_track_files(annotations, results, videos=videos)
     save_scores(results.with_name("scores.json"), track_values(report))

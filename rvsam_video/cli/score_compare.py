@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rvsam_video.evals.davis_compare import RunScores
+    from rvsam_video.evals.davis.compare import RunScores
 
 
 @click.command("compare", context_settings={"max_content_width": 100})
@@ -35,7 +35,7 @@ def command(
 
     RUNS are folders that `score davis`, `eval davis` or the official evaluation wrote tables into.
     """
-    from rvsam_video.evals.davis_compare import PUBLISHED, load_run
+    from rvsam_video.evals.davis.compare import PUBLISHED, load_run
 
     rows = [load_run(path) for path in runs]
     if published:

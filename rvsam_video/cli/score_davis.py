@@ -11,8 +11,8 @@ from rvsam_video.cli.davis_options import davis_options, sequence_names, show_sc
 from rvsam_video.cli.progress import Reporter, reporter_for
 
 if TYPE_CHECKING:
-    from rvsam_video.evals.davis_layout import Task
-    from rvsam_video.evals.davis_scoring import SequenceScores
+    from rvsam_video.evals.davis.layout import Task
+    from rvsam_video.evals.davis.scoring import SequenceScores
 
 
 @click.command("davis", context_settings={"max_content_width": 100})
@@ -54,10 +54,10 @@ def command(  # noqa: PLR0913 (one parameter per option)
     Example:
       rvsam-video score davis --root DAVIS --results masks --split val
     """  # noqa: D301 (click reads \b)
-    from rvsam_video.evals.davis import score_davis
-    from rvsam_video.evals.davis_files import save_tables
-    from rvsam_video.evals.davis_layout import find_davis
-    from rvsam_video.evals.report import save_report
+    from rvsam_video.evals.davis.files import save_tables
+    from rvsam_video.evals.davis.layout import find_davis
+    from rvsam_video.evals.davis.report import save_report
+    from rvsam_video.evals.davis.scores import score_davis
 
     chosen = find_davis(
         root,

@@ -11,7 +11,7 @@ from rvsam_video.cli.tapvid_options import clip_names, show_points, tapvid_optio
 
 if TYPE_CHECKING:
     from rvsam_video.evals.metrics.points import QueryMode
-    from rvsam_video.evals.tapvid import Scale
+    from rvsam_video.evals.tapvid.clips import Scale
 
 
 @click.command("tapvid")
@@ -33,7 +33,7 @@ def command(
     debug: bool,  # noqa: ARG001
 ) -> None:
     """Score point tracks on TAP-Vid: AJ, delta_avg and OA."""
-    from rvsam_video.evals.tapvid import score_tapvid
+    from rvsam_video.evals.tapvid.clips import score_tapvid
 
     names = clip_names(sequences)
     show_points(score_tapvid(root, results, query_mode, scale=scale, names=names), as_json=as_json)

@@ -11,7 +11,7 @@ import click
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
-    from rvsam_video.evals.uvo import Categories
+    from rvsam_video.evals.uvo.scores import Categories
 
 _FILE = click.Path(path_type=Path)
 
@@ -47,7 +47,7 @@ def command(
 ) -> None:
     """Score object tracks: AP and AR as YouTube-VIS defines them, twelve numbers."""
     from rvsam_video.evals.track_report import show, track_notes, track_tables, track_values
-    from rvsam_video.evals.uvo import score_track_files
+    from rvsam_video.evals.uvo.scores import score_track_files
 
     annotations = _annotations(root, truth, version, split)
     report = score_track_files(annotations, results, categories=categories)
@@ -63,7 +63,7 @@ def command(
 
 
 def _annotations(root: Path | None, truth: Path | None, version: str, split: str) -> Path:
-    from rvsam_video.evals.uvo import uvo_annotations
+    from rvsam_video.evals.uvo.scores import uvo_annotations
 
     if truth is not None and root is None:
         return truth

@@ -13,7 +13,7 @@ from rvsam_video.cli.options import with_options
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
-    from rvsam_video.evals.tapvid import PointReport
+    from rvsam_video.evals.tapvid.clips import PointReport
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

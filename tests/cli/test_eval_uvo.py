@@ -11,7 +11,7 @@ from PIL import Image
 from rvsam_video.cli.main import main
 from rvsam_video.clips.frames import resize_mask
 from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.evals import uvo_run
+from rvsam_video.evals.uvo import run as uvo_run
 from rvsam_video.mask_rle import encode_mask
 
 FRAMES, SIZE = 2, (240, 136)

@@ -11,7 +11,7 @@ import pytest
 from golden_data import DATA
 from PIL import Image
 
-from rvsam_video.evals.davis_layout import find_davis
+from rvsam_video.evals.davis.layout import find_davis
 
 ARCHIVE = DATA / "davis_mini.tar.xz"
 

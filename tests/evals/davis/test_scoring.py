@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from rvsam_video.errors import SourceError
-from rvsam_video.evals.davis import score_davis
-from rvsam_video.evals.davis_layout import find_davis
-from rvsam_video.evals.davis_scoring import score_sequence
+from rvsam_video.evals.davis.layout import find_davis
+from rvsam_video.evals.davis.scores import score_davis
+from rvsam_video.evals.davis.scoring import score_sequence
 
 
 def scores(tree, **options):

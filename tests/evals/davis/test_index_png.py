@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from rvsam_video.errors import SourceError
-from rvsam_video.evals.index_png import read_index_map
+from rvsam_video.evals.davis.index_png import read_index_map
 
 shapes = hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rvsam_video.errors import SourceError
-from rvsam_video.evals.davis_files import SCORES_FILE
+from rvsam_video.evals.davis.files import SCORES_FILE
 
 _GLOBAL_FILES = "global_results-*.csv"
 

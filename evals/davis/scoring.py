@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import SourceError
-from rvsam_video.evals.davis_layout import DavisSequence, Task, Year
-from rvsam_video.evals.davis_masks import VOID, first_objects, masks_of
+from rvsam_video.evals.davis.layout import DavisSequence, Task, Year
+from rvsam_video.evals.davis.masks import VOID, first_objects, masks_of
 from rvsam_video.evals.metrics.assignment import best_assignment
 from rvsam_video.evals.metrics.index_maps import Scores, score_objects, score_pairs
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rvsam_video.errors import UsageError
-from rvsam_video.evals.uvo import ONE_CATEGORY
+from rvsam_video.evals.uvo.scores import ONE_CATEGORY
 from rvsam_video.sinks.names import PARTS_FOLDER, RLE_FILE
 from rvsam_video.writing import replacing, writing
 

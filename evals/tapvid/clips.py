@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.evals.array_pickle import load_array_pickle
 from rvsam_video.evals.metrics.points import PointScores, QueryMode, point_scores
+from rvsam_video.evals.tapvid.array_pickle import load_array_pickle
 from rvsam_video.frame import Image
 
 SIDE: Final = 256

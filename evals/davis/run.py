@@ -12,13 +12,13 @@ import numpy as np
 
 from rvsam_video.errors import SourceError
 from rvsam_video.evals.building import Follower, Method, build, share_processors
-from rvsam_video.evals.davis import DavisScores, gather
-from rvsam_video.evals.davis_files import save_tables
-from rvsam_video.evals.davis_layout import DavisSequence, DavisSet, Year
-from rvsam_video.evals.davis_masks import first_objects
-from rvsam_video.evals.davis_scoring import SequenceScores, Tick, score_sequence
+from rvsam_video.evals.davis.files import save_tables
+from rvsam_video.evals.davis.layout import DavisSequence, DavisSet, Year
+from rvsam_video.evals.davis.masks import first_objects
+from rvsam_video.evals.davis.report import save_report
+from rvsam_video.evals.davis.scores import DavisScores, gather
+from rvsam_video.evals.davis.scoring import SequenceScores, Tick, score_sequence
 from rvsam_video.evals.ending import noting_the_end
-from rvsam_video.evals.report import save_report
 from rvsam_video.evals.workers import Watch, each
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.identity import Json

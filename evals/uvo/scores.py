@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import SourceError
-from rvsam_video.evals.json_list import json_list
 from rvsam_video.evals.metrics.mask_runs import TrackRuns
 from rvsam_video.evals.metrics.track_overlap import TruthTracks
 from rvsam_video.evals.metrics.tracks import (
@@ -26,8 +25,9 @@ from rvsam_video.evals.metrics.tracks import (
     track_scores,
     track_size,
 )
-from rvsam_video.evals.segmentations import runs_of_segmentations
-from rvsam_video.evals.track_truth import TrackTruth, TruthTrack, TruthVideo, load_track_truth
+from rvsam_video.evals.uvo.json_list import json_list
+from rvsam_video.evals.uvo.segmentations import runs_of_segmentations
+from rvsam_video.evals.uvo.truth import TrackTruth, TruthTrack, TruthVideo, load_track_truth
 
 Categories = Literal["ignore", "match", "pool"]
 """How categories count.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rvsam_video.errors import SourceError
-from rvsam_video.evals.array_pickle import load_array_pickle
+from rvsam_video.evals.tapvid.array_pickle import load_array_pickle
 
 numbers = hnp.boolean_dtypes() | hnp.integer_dtypes() | hnp.floating_dtypes(sizes=(32, 64))
 arrays = hnp.arrays(numbers, hnp.array_shapes(min_dims=0, min_side=0, max_side=3))

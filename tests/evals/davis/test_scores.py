@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from rvsam_video.errors import SourceError
-from rvsam_video.evals.davis import score_davis
-from rvsam_video.evals.davis_files import save_tables
-from rvsam_video.evals.davis_layout import find_davis
+from rvsam_video.evals.davis.files import save_tables
+from rvsam_video.evals.davis.layout import find_davis
+from rvsam_video.evals.davis.scores import score_davis
 
 SEMI, UN = "semi-supervised", "unsupervised"
 RUNS = {

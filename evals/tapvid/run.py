@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rvsam_video.errors import OutputError, SourceError
 from rvsam_video.evals.metrics.points import QueryMode
-from rvsam_video.evals.tapvid import (
+from rvsam_video.evals.tapvid.clips import (
     SIDE,
     PointClip,
     PointQueries,

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rvsam_video.errors import SourceError
-from rvsam_video.evals.davis_layout import DavisSequence, DavisSet, Task, Year
-from rvsam_video.evals.davis_scoring import SequenceScores, Tick, score_sequence
+from rvsam_video.evals.davis.layout import DavisSequence, DavisSet, Task, Year
+from rvsam_video.evals.davis.scoring import SequenceScores, Tick, score_sequence
 from rvsam_video.evals.metrics.statistics import Statistics, statistics
 from rvsam_video.evals.workers import Watch, each
 

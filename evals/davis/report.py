@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from rvsam_video.evals.davis import DavisScores
-from rvsam_video.evals.davis_scoring import SequenceScores
+from rvsam_video.evals.davis.scores import DavisScores
+from rvsam_video.evals.davis.scoring import SequenceScores
 from rvsam_video.writing import replacing
 
 REPORT_FILE = "report.png"

@@ -18,8 +18,8 @@ from rvsam_video.clips.instances import (
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.evals.building import Method, build_clip_tracker, build_segmenter
 from rvsam_video.evals.ending import noting_the_end
-from rvsam_video.evals.track_results import TrackResults
-from rvsam_video.evals.track_truth import TruthVideo, load_track_truth
+from rvsam_video.evals.uvo.results import TrackResults
+from rvsam_video.evals.uvo.truth import TruthVideo, load_track_truth
 from rvsam_video.frame import Frame
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.identity import Json

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.evals.davis_layout import find_davis
+from rvsam_video.evals.davis.layout import find_davis
 
 
 def test_sequences_come_in_the_order_of_the_list(davis_mini):

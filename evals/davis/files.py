@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rvsam_video.evals.davis import GLOBAL_COLUMNS, DavisScores
+from rvsam_video.evals.davis.scores import GLOBAL_COLUMNS, DavisScores
 from rvsam_video.writing import replacing, writing
 
 SCORES_FILE = "scores.json"

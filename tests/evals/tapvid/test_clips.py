@@ -12,7 +12,7 @@ from PIL import Image
 
 from rvsam_video.cli.main import main
 from rvsam_video.errors import OutputError, SourceError, UsageError
-from rvsam_video.evals.tapvid import (
+from rvsam_video.evals.tapvid.clips import (
     PointClip,
     PointTracks,
     load_clips,
@@ -20,7 +20,7 @@ from rvsam_video.evals.tapvid import (
     save_tracks,
     score_tapvid,
 )
-from rvsam_video.evals.tapvid_run import TapvidOptions, run_tapvid, track_clip
+from rvsam_video.evals.tapvid.run import TapvidOptions, run_tapvid, track_clip
 from rvsam_video.trackers.base import TrackedPoints
 
 FRAMES, POINTS = 12, 4
@@ -213,7 +213,7 @@ def test_ctrl_c_leaves_a_folder_to_go_on_with(davis, tmp_path, capsys, monkeypat
 
     arguments = ["eval", "tapvid", "--root", str(davis), "--out", str(tmp_path / "out")]
     with monkeypatch.context() as patch:
-        patch.setattr("rvsam_video.evals.tapvid_run.track_clip", interrupted)
+        patch.setattr("rvsam_video.evals.tapvid.run.track_clip", interrupted)
         assert main(arguments) == 130
     assert "the same command goes on from here" in capsys.readouterr().err
     assert main(arguments) == 0

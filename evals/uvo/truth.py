@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from rvsam_video.errors import SourceError
 from rvsam_video.evals.metrics.mask_runs import TrackRuns
 from rvsam_video.evals.metrics.tracks import track_size
-from rvsam_video.evals.segmentations import runs_of_segmentations
+from rvsam_video.evals.uvo.segmentations import runs_of_segmentations
 from rvsam_video.mask_rle import MAX_SIDE
 
 _SHOWN = 60

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import click
 
-from rvsam_video.cli.lazy import Later, LazyGroup
+from rvsam_video.cli.group import Later, LazyGroup
 
 _COMMANDS = {
-    "davis": Later("rvsam_video.cli.eval_davis", "DAVIS 2016 or 2017 from the first masks."),
-    "tapvid": Later("rvsam_video.cli.eval_tapvid", "Point trackers on TAP-Vid, at 256x256."),
-    "uvo": Later("rvsam_video.cli.eval_uvo", "Everything in UVO, found and followed."),
+    "davis": Later(
+        "rvsam_video.cli.benchmarks.eval_davis", "DAVIS 2016 or 2017 from the first masks."
+    ),
+    "tapvid": Later(
+        "rvsam_video.cli.benchmarks.eval_tapvid", "Point trackers on TAP-Vid, at 256x256."
+    ),
+    "uvo": Later("rvsam_video.cli.benchmarks.eval_uvo", "Everything in UVO, found and followed."),
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from rvsam_video import __version__
-from rvsam_video.cli.lazy import Later, LazyGroup
+from rvsam_video.cli.group import Later, LazyGroup
 from rvsam_video.errors import RvsamError
 
 INTERRUPTED = 130

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from rvsam_video.cli.main import main
 from rvsam_video.errors import OutputError, SourceError, UsageError
+from rvsam_video.evals.uvo import json_list as reading
 from rvsam_video.evals.uvo.json_list import json_list
 from rvsam_video.evals.uvo.results import TrackResults
-from rvsam_video.evals.uvo import json_list as reading
 from rvsam_video.evals.uvo.scores import score_track_files
 from rvsam_video.evals.uvo.truth import load_track_truth
 from rvsam_video.sinks.rle import coco_code

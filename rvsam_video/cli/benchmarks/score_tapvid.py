@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rvsam_video.cli.tapvid_options import clip_names, show_points, tapvid_options
+from rvsam_video.cli.benchmarks.tapvid_options import clip_names, show_points, tapvid_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.metrics.points import QueryMode

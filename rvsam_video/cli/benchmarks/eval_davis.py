@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from rvsam_video.cli.davis_options import (
+from rvsam_video.cli.benchmarks.davis_options import (
     davis_options,
     sequence_line,
     sequence_names,
     show_scores,
 )
+from rvsam_video.cli.benchmarks.method_options import (
+    MethodArguments,
+    method_options,
+    prepare_method,
+)
 from rvsam_video.cli.main import INTERRUPTED
-from rvsam_video.cli.method_options import MethodArguments, method_options, prepare_method
 from rvsam_video.cli.progress import Reporter, reporter_for
 from rvsam_video.cli.running import stop_on_interrupt
 

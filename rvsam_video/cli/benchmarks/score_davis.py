@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rvsam_video.cli.davis_options import davis_options, sequence_names, show_scores
+from rvsam_video.cli.benchmarks.davis_options import davis_options, sequence_names, show_scores
 from rvsam_video.cli.progress import Reporter, reporter_for
 
 if TYPE_CHECKING:

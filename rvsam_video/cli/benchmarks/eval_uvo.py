@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from rvsam_video.cli.benchmarks.method_options import (
+    MethodArguments,
+    method_options,
+    prepare_method,
+)
 from rvsam_video.cli.main import INTERRUPTED
-from rvsam_video.cli.method_options import MethodArguments, method_options, prepare_method
 from rvsam_video.cli.progress import reporter_for
 from rvsam_video.errors import UsageError
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rvsam_video.demos import sprites, textures
+from . import sprites, textures
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import av
 
-from rvsam_video.errors import UsageError
-from rvsam_video.frame import Frame
-from rvsam_video.writing import replacing
+from ..errors import UsageError
+from ..frame import Frame
+from ..writing import replacing
 
 _QUALITY = "18"
 """Constant rate factor of x264; by its manual, visually lossless or nearly so."""

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.evals.metrics.region import region_similarity
-from rvsam_video.results import FrameResult
-from rvsam_video.runs.objects import RunListener, RunOptions, RunSummary, Silent, run
-from rvsam_video.sinks.contact_sheet import ContactSheet
-from rvsam_video.sinks.drawing import draw_overlay
-from rvsam_video.streaming.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER
-from rvsam_video.writing import writing
+from ..evals.metrics.region import region_similarity
+from ..results import FrameResult
+from ..runs.objects import RunListener, RunOptions, RunSummary, Silent, run
+from ..sinks.contact_sheet import ContactSheet
+from ..sinks.drawing import draw_overlay
+from ..streaming.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER
+from ..writing import writing
+from .synthetic import SyntheticClip
 
 DEFAULT_FRAMES = 72
 """Three seconds: long enough for the objects to pass each other."""

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.demos.cast import Actor, Swing
-from rvsam_video.demos.sprites import Sprite, paint_sprite
-from rvsam_video.demos.textures import sea_bed
-from rvsam_video.frame import Image
+from ..frame import Image
+from .cast import Actor, Swing
+from .sprites import Sprite, paint_sprite
+from .textures import sea_bed
 
 SCENE_SIZE = (640, 360)
 """Size of the picture in scene units, in which the paths of the cast are given."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.demos.textures import Texture
-from rvsam_video.frame import Image
+from ..frame import Image
+from .textures import Texture
 
 _DIRECTIONS = 1440
 """Samples of an outline, one each quarter degree: the chord error stays below 0.001 pixel."""

@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.demos.cast import FULL_OCCLUSION, PARTIAL_OCCLUSION, Actor
-from rvsam_video.demos.mp4 import write_mp4
-from rvsam_video.demos.scene import Scene
-from rvsam_video.errors import UsageError
-from rvsam_video.frame import Frame
-from rvsam_video.prompts.prompt import Prompt
+from ..errors import UsageError
+from ..frame import Frame
+from ..prompts.prompt import Prompt
+from .cast import FULL_OCCLUSION, PARTIAL_OCCLUSION, Actor
+from .mp4 import write_mp4
+from .scene import Scene
 
 Occlusion = Literal["partial", "full"]
 

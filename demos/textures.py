@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.frame import Image
+from ..frame import Image
 
 Texture = Callable[[np.random.Generator, int, float], Image]
 """Paints a square: random generator, side in pixels, pixels per scene unit."""

@@ -13,23 +13,23 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.clips.frames import longest_side
-from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
-from rvsam_video.errors import UsageError
-from rvsam_video.frame import Frame
-from rvsam_video.part_devices import part_devices
-from rvsam_video.presets import PRESETS, Preset
-from rvsam_video.prompts.prompt import Prompt
-from rvsam_video.results import FrameResult, PointTable
-from rvsam_video.runs.identity import Json
-from rvsam_video.segmenters import Segmenter, create_segmenter, segmenter_names
-from rvsam_video.segmenters import weights_of as segmenter_weights
-from rvsam_video.settings import SegmentationSettings
-from rvsam_video.sources import open_source
-from rvsam_video.streaming.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER, VideoSegmenter
-from rvsam_video.trackers import ClipTracker, create_tracker, tracker_names
-from rvsam_video.trackers import weights_of as tracker_weights
-from rvsam_video.trackers.clips import create_clip_tracker
+from ..clips.frames import longest_side
+from ..clips.segmenter import ClipObject, ClipSegmenter
+from ..errors import UsageError
+from ..frame import Frame
+from ..part_devices import part_devices
+from ..presets import PRESETS, Preset
+from ..prompts.prompt import Prompt
+from ..results import FrameResult, PointTable
+from ..runs.identity import Json
+from ..segmenters import Segmenter, create_segmenter, segmenter_names
+from ..segmenters import weights_of as segmenter_weights
+from ..settings import SegmentationSettings
+from ..sources import open_source
+from ..streaming.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER, VideoSegmenter
+from ..trackers import ClipTracker, create_tracker, tracker_names
+from ..trackers import weights_of as tracker_weights
+from ..trackers.clips import create_clip_tracker
 
 DEFAULT_PRESET = "default"
 

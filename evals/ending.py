@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rvsam_video.errors import RvsamError
-from rvsam_video.runs.folder import RunFolder
+from ..errors import RvsamError
+from ..runs.folder import RunFolder
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rvsam_video.evals.metrics.points import PointScores
-    from rvsam_video.evals.tapvid.clips import PointReport
-    from rvsam_video.evals.uvo.scores import TrackReport
+    from .metrics.points import PointScores
+    from .tapvid.clips import PointReport
+    from .uvo.scores import TrackReport
 
 UVO_AR100 = {"ViT-H": 28.8, "RepViT-SAM": 25.3, "MobileSAM": 22.7, "ViT-B": 19.1}
 """AR100 on UVO v1.0 dense val, in percent, of SAM-PT with CoTracker and each of these segmenters.

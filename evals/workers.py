@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, Protocol, TypeVar
 
-from rvsam_video.errors import RvsamError
+from ..errors import RvsamError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

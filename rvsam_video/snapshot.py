@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Frame
-from rvsam_video.trackers.base import Arrays
+
+Arrays = Mapping[str, NDArray[np.generic]]
+"""State as plain arrays: it can be saved without pickling, and continued to the last bit."""
 
 
 def prefixed(name: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:

@@ -15,7 +15,8 @@ from made_results import make_result
 from rvsam_video import Frame
 from rvsam_video.results import FrameResult
 from rvsam_video.segmenters.base import MaskPrediction, Memory, ObjectPrompt
-from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints
+from rvsam_video.snapshot import Arrays
+from rvsam_video.trackers.base import QueryPoints, TrackedPoints
 
 
 class DriftState:

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rvsam_video.errors import UsageError
-from rvsam_video.trackers.base import (
+from ..errors import UsageError
+from ..weights.fetch import describe_weights
+from .base import (
     ClipTracker,
     PointTracker,
     QueryPoints,
     TrackedPoints,
     TrackerState,
 )
-from rvsam_video.trackers.cotracker.variants import COTRACKER_VARIANTS, CoTrackerVariant
-from rvsam_video.weights.fetch import describe_weights
+from .cotracker.variants import COTRACKER_VARIANTS, CoTrackerVariant
 
 __all__ = [
     "COTRACKER_VARIANTS",
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def _lucas_kanade(checkpoint: str | Path | None, device: str) -> PointTracker:
-    from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade
+    from .lucas_kanade.tracker import LucasKanade
 
     if checkpoint is not None or device not in {"auto", "cpu"}:
         msg = (
@@ -45,7 +45,7 @@ def _lucas_kanade(checkpoint: str | Path | None, device: str) -> PointTracker:
 def _cotracker(
     variant: CoTrackerVariant, checkpoint: str | Path | None, device: str
 ) -> PointTracker:
-    from rvsam_video.trackers.cotracker.loading import load_cotracker
+    from .cotracker.loading import load_cotracker
 
     return load_cotracker(variant, checkpoint, device)
 

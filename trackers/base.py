@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.frame import Frame
-
-Arrays = Mapping[str, NDArray[np.generic]]
-"""A state that can be saved without pickling: names to plain arrays."""
+from ..frame import Frame
+from ..snapshot import Arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rvsam_video.trackers import COTRACKER_VARIANTS, create_tracker
-from rvsam_video.trackers.base import (
+from . import COTRACKER_VARIANTS, create_tracker
+from .base import (
     ClipTracker,
     FramesFactory,
     PointTracker,
@@ -36,8 +36,8 @@ def create_clip_tracker(
     """
     tracker = create_tracker(name, checkpoint, device)
     if _is_first_version(name):
-        from rvsam_video.trackers.cotracker.sam_pt import BothWays
-        from rvsam_video.trackers.cotracker.tracker import CoTracker
+        from .cotracker.sam_pt import BothWays
+        from .cotracker.tracker import CoTracker
 
         if isinstance(tracker, CoTracker):
             return BothWays(tracker)
@@ -54,8 +54,8 @@ def as_sam_pt(tracker: PointTracker) -> PointTracker:
     """Return the tracker with SAM-PT's settings if it is CoTracker 1; any other as it is."""
     if not _is_first_version(tracker.name):
         return tracker
-    from rvsam_video.trackers.cotracker.sam_pt import sam_pt_settings
-    from rvsam_video.trackers.cotracker.tracker import CoTracker
+    from .cotracker.sam_pt import sam_pt_settings
+    from .cotracker.tracker import CoTracker
 
     if not isinstance(tracker, CoTracker):
         return tracker

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from rvsam_video.frame import Frame, Image
-from rvsam_video.trackers.base import FramesFactory
+from ..frame import Frame, Image
+from .base import FramesFactory
 
 CHUNK = 32
 """Pictures held, so that a clip read backward is decoded once for each so many of its frames."""

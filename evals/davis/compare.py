@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rvsam_video.errors import SourceError
-from rvsam_video.evals.davis.files import SCORES_FILE
+from ...errors import SourceError
+from .files import SCORES_FILE
 
 _GLOBAL_FILES = "global_results-*.csv"
 

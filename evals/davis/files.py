@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rvsam_video.evals.davis.scores import GLOBAL_COLUMNS, DavisScores
-from rvsam_video.writing import replacing, writing
+from ...writing import replacing, writing
+from .scores import GLOBAL_COLUMNS, DavisScores
 
 SCORES_FILE = "scores.json"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from rvsam_video.errors import SourceError, UsageError
+from ...errors import SourceError, UsageError
 
 Task = Literal["semi-supervised", "unsupervised"]
 Year = Literal[2016, 2017]

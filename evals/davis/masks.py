@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.evals.davis.index_png import read_index_map
-from rvsam_video.evals.davis.layout import DavisSequence, Year
+from .index_png import read_index_map
+from .layout import DavisSequence, Year
 
 VOID = 255
 """Number of annotated pixels that belong to nobody."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from rvsam_video.evals.davis.scores import DavisScores
-from rvsam_video.evals.davis.scoring import SequenceScores
-from rvsam_video.writing import replacing
+from ...writing import replacing
+from .scores import DavisScores
+from .scoring import SequenceScores
 
 REPORT_FILE = "report.png"
 

@@ -10,22 +10,22 @@ from pathlib import Path
 
 import numpy as np
 
-from rvsam_video.errors import SourceError
-from rvsam_video.evals.building import Follower, Method, build, share_processors
-from rvsam_video.evals.davis.files import save_tables
-from rvsam_video.evals.davis.layout import DavisSequence, DavisSet, Year
-from rvsam_video.evals.davis.masks import first_objects
-from rvsam_video.evals.davis.report import save_report
-from rvsam_video.evals.davis.scores import DavisScores, gather
-from rvsam_video.evals.davis.scoring import SequenceScores, Tick, score_sequence
-from rvsam_video.evals.ending import noting_the_end
-from rvsam_video.evals.workers import Watch, each
-from rvsam_video.runs.folder import RunFolder
-from rvsam_video.runs.identity import Json
-from rvsam_video.sinks.base import SinkContext
-from rvsam_video.sinks.masks import MaskSink
-from rvsam_video.sinks.names import MASK_FOLDER, PARTS_FOLDER
-from rvsam_video.writing import writing
+from ...errors import SourceError
+from ...runs.folder import RunFolder
+from ...runs.identity import Json
+from ...sinks.base import SinkContext
+from ...sinks.masks import MaskSink
+from ...sinks.names import MASK_FOLDER, PARTS_FOLDER
+from ...writing import writing
+from ..building import Follower, Method, build, share_processors
+from ..ending import noting_the_end
+from ..workers import Watch, each
+from .files import save_tables
+from .layout import DavisSequence, DavisSet, Year
+from .masks import first_objects
+from .report import save_report
+from .scores import DavisScores, gather
+from .scoring import SequenceScores, Tick, score_sequence
 
 
 @dataclass(frozen=True, slots=True)

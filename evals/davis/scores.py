@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rvsam_video.errors import SourceError
-from rvsam_video.evals.davis.layout import DavisSequence, DavisSet, Task, Year
-from rvsam_video.evals.davis.scoring import SequenceScores, Tick, score_sequence
-from rvsam_video.evals.metrics.statistics import Statistics, statistics
-from rvsam_video.evals.workers import Watch, each
+from ...errors import SourceError
+from ..metrics.statistics import Statistics, statistics
+from ..workers import Watch, each
+from .layout import DavisSequence, DavisSet, Task, Year
+from .scoring import SequenceScores, Tick, score_sequence
 
 GLOBAL_COLUMNS = ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
 """What the official table says of a whole set."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import SourceError
-from rvsam_video.evals.davis.layout import DavisSequence, Task, Year
-from rvsam_video.evals.davis.masks import VOID, first_objects, masks_of
-from rvsam_video.evals.metrics.assignment import best_assignment
-from rvsam_video.evals.metrics.index_maps import Scores, score_objects, score_pairs
+from ...errors import SourceError
+from ..metrics.assignment import best_assignment
+from ..metrics.index_maps import Scores, score_objects, score_pairs
+from .layout import DavisSequence, Task, Year
+from .masks import VOID, first_objects, masks_of
 
 MOST_PROPOSALS = 20
 """An unsupervised result may hold no more, over a whole sequence."""

@@ -7,8 +7,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import UsageError
-from rvsam_video.evals.metrics.outlines import boundary_planes, outlines_of
+from ...errors import UsageError
+from .outlines import boundary_planes, outlines_of
 
 BOUND_TH = 0.008
 """How far apart two outlines may lie, as a share of the frame's diagonal."""

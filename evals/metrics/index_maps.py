@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.evals.metrics.boundary import boundary_radius, f_measures
-from rvsam_video.evals.metrics.outlines import PLANES, Outlines, outlines_of, planes_of
+from .boundary import boundary_radius, f_measures
+from .outlines import PLANES, Outlines, outlines_of, planes_of
 
 Scores = tuple[NDArray[np.float64], NDArray[np.float64]]
 """J and F, of equal shape."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.mask_rle import MAX_SIDE
+from ...mask_rle import MAX_SIDE
 
 _FIRST_CHARACTER = 48
 _DIGIT_BITS = 5

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import UsageError
+from ...errors import UsageError
 
 DISTANCES = (1, 2, 4, 8, 16)
 """Pixels, of an image of 256x256, within which a point counts as followed."""

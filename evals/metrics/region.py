@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import UsageError
+from ...errors import UsageError
 
 
 def region_similarities(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import UsageError
+from ...errors import UsageError
 
 RECALL_THRESHOLD = 0.5
 _BINS = 4

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import UsageError
-from rvsam_video.evals.metrics.mask_runs import TrackRuns
+from ...errors import UsageError
+from .mask_runs import TrackRuns
 
 
 class TruthTracks:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import UsageError
+from ...errors import UsageError
 
 THRESHOLDS: NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
 """(10,) overlaps from which on a prediction finds a true track. Not k * 0.05: one differs."""

@@ -15,7 +15,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import SourceError
+from ...errors import SourceError
 
 _PLAIN_TYPES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"])
 """What an array may hold: bools, whole and real numbers, by their size in bytes."""

@@ -17,10 +17,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.evals.metrics.points import PointScores, QueryMode, point_scores
-from rvsam_video.evals.tapvid.array_pickle import load_array_pickle
-from rvsam_video.frame import Image
+from ...errors import SourceError, UsageError
+from ...frame import Image
+from ..metrics.points import PointScores, QueryMode, point_scores
+from .array_pickle import load_array_pickle
 
 SIDE: Final = 256
 """Clips are scored, and given to trackers, at 256x256 pixels."""
@@ -297,7 +297,7 @@ def save_tracks(path: Path, tracks: PointTracks, wanted: PointQueries) -> None:
     Raises:
         OutputError: if the file cannot be written.
     """
-    from rvsam_video.writing import replacing
+    from ...writing import replacing
 
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(

@@ -10,9 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import OutputError, SourceError
-from rvsam_video.evals.metrics.points import QueryMode
-from rvsam_video.evals.tapvid.clips import (
+from ...errors import OutputError, SourceError
+from ...frame import Frame, Image
+from ...runs.identity import as_json, fingerprint, first_difference
+from ...runs.layout import LOCK_FILE
+from ...runs.lock import FolderLock
+from ...trackers import PointTracker, QueryPoints, TrackedPoints
+from ...writing import replacing, writing
+from ..metrics.points import QueryMode
+from .clips import (
     SIDE,
     PointClip,
     PointQueries,
@@ -23,12 +29,6 @@ from rvsam_video.evals.tapvid.clips import (
     sample_queries,
     save_tracks,
 )
-from rvsam_video.frame import Frame, Image
-from rvsam_video.runs.identity import as_json, fingerprint, first_difference
-from rvsam_video.runs.layout import LOCK_FILE
-from rvsam_video.runs.lock import FolderLock
-from rvsam_video.trackers import PointTracker, QueryPoints, TrackedPoints
-from rvsam_video.writing import replacing, writing
 
 SETTINGS_FILE = "tapvid.json"
 """What the tracks in a folder were made with, so that no others are mixed with them."""

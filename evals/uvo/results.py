@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rvsam_video.errors import UsageError
-from rvsam_video.evals.uvo.scores import ONE_CATEGORY
-from rvsam_video.sinks.names import PARTS_FOLDER, RLE_FILE
-from rvsam_video.writing import replacing, writing
+from ...errors import UsageError
+from ...sinks.names import PARTS_FOLDER, RLE_FILE
+from ...writing import replacing, writing
+from .scores import ONE_CATEGORY
 
 _LOWEST = -sys.float_info.max
 """Stands for minus infinity, which JSON does not know; it sorts the same."""

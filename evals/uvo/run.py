@@ -9,23 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from rvsam_video.clips.instances import (
+from ...clips.instances import (
     InstanceOptions,
     InstanceSegmenter,
     automatic_proposals,
     instance_settings,
 )
-from rvsam_video.errors import SourceError, UsageError
-from rvsam_video.evals.building import Method, build_clip_tracker, build_segmenter
-from rvsam_video.evals.ending import noting_the_end
-from rvsam_video.evals.uvo.results import TrackResults
-from rvsam_video.evals.uvo.truth import TruthVideo, load_track_truth
-from rvsam_video.frame import Frame
-from rvsam_video.runs.folder import RunFolder
-from rvsam_video.runs.identity import Json
-from rvsam_video.sinks.names import PARTS_FOLDER
-from rvsam_video.sources import open_source
-from rvsam_video.writing import replacing, writing
+from ...errors import SourceError, UsageError
+from ...frame import Frame
+from ...runs.folder import RunFolder
+from ...runs.identity import Json
+from ...sinks.names import PARTS_FOLDER
+from ...sources import open_source
+from ...writing import replacing, writing
+from ..building import Method, build_clip_tracker, build_segmenter
+from ..ending import noting_the_end
+from .results import TrackResults
+from .truth import TruthVideo, load_track_truth
 
 State = Literal["done", "was there already"]
 Progress = Callable[[TruthVideo, State], None]

@@ -15,19 +15,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import SourceError
-from rvsam_video.evals.metrics.mask_runs import TrackRuns
-from rvsam_video.evals.metrics.track_overlap import TruthTracks
-from rvsam_video.evals.metrics.tracks import (
+from ...errors import SourceError
+from ..metrics.mask_runs import TrackRuns
+from ..metrics.track_overlap import TruthTracks
+from ..metrics.tracks import (
     THRESHOLDS,
     TrackGroup,
     TrackScores,
     track_scores,
     track_size,
 )
-from rvsam_video.evals.uvo.json_list import json_list
-from rvsam_video.evals.uvo.segmentations import runs_of_segmentations
-from rvsam_video.evals.uvo.truth import TrackTruth, TruthTrack, TruthVideo, load_track_truth
+from .json_list import json_list
+from .segmentations import runs_of_segmentations
+from .truth import TrackTruth, TruthTrack, TruthVideo, load_track_truth
 
 Categories = Literal["ignore", "match", "pool"]
 """How categories count.

@@ -8,8 +8,8 @@ from typing import TypeGuard
 
 import numpy as np
 
-from rvsam_video.evals.metrics.mask_runs import TrackRuns, track_runs
-from rvsam_video.mask_rle import MAX_SIDE
+from ...mask_rle import MAX_SIDE
+from ..metrics.mask_runs import TrackRuns, track_runs
 
 _FORMS = "null, a run-length code with size and counts, or a list of polygons"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rvsam_video.errors import SourceError
-from rvsam_video.evals.metrics.mask_runs import TrackRuns
-from rvsam_video.evals.metrics.tracks import track_size
-from rvsam_video.evals.uvo.segmentations import runs_of_segmentations
-from rvsam_video.mask_rle import MAX_SIDE
+from ...errors import SourceError
+from ...mask_rle import MAX_SIDE
+from ..metrics.mask_runs import TrackRuns
+from ..metrics.tracks import track_size
+from .segmentations import runs_of_segmentations
 
 _SHOWN = 60
 _NUMBER = (int, float)

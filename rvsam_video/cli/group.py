@@ -13,12 +13,14 @@ class Later(NamedTuple):
     """A command that is not imported yet.
 
     Attributes:
-        module: the module that holds it, as `command`.
+        module: the module that holds it.
         help: what the list of commands says of it.
+        name: what it is called there.
     """
 
     module: str
     help: str
+    name: str = "command"
 
 
 class LazyGroup(click.Group):
@@ -46,7 +48,8 @@ class LazyGroup(click.Group):
         """Import the command, or return None if there is none of this name."""
         if cmd_name not in self._later:
             return None
-        command = import_module(self._later[cmd_name].module).command
+        later = self._later[cmd_name]
+        command = getattr(import_module(later.module), later.name)
         return command if isinstance(command, click.Command) else None
 
     def format_commands(

@@ -16,6 +16,7 @@ from rvsam_video.errors import RvsamError
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
+_GROUPS = "rvsam_video.cli.benchmarks.groups"
 _COMMANDS = {
     "bench": Later(
         "rvsam_video.cli.bench", "Time the learned segmenters on this machine; needs no weights."
@@ -24,9 +25,7 @@ _COMMANDS = {
         "rvsam_video.cli.demo",
         "Track a rendered clip with exact truth; needs no file and no download.",
     ),
-    "eval": Later(
-        "rvsam_video.cli.evaluate", "Run the tracker on a benchmark and score what comes out."
-    ),
+    "eval": Later(_GROUPS, "Run the tracker on a benchmark and score what comes out.", "evaluate"),
     "export": Later(
         "rvsam_video.cli.export", "Write a network for ONNX Runtime, OpenVINO or Core ML."
     ),
@@ -40,9 +39,7 @@ _COMMANDS = {
         "rvsam_video.cli.points",
         "Follow points alone and write an overlay with trails and tables.",
     ),
-    "score": Later(
-        "rvsam_video.cli.score", "Score results that are already there, made by any tool."
-    ),
+    "score": Later(_GROUPS, "Score results that are already there, made by any tool.", "score"),
     "track": Later(
         "rvsam_video.cli.track",
         "Follow objects through a video and write masks, an overlay and points.",

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.results import PointState, PointTable, outside
-from rvsam_video.trackers.base import Arrays, TrackedPoints
+from rvsam_video.snapshot import Arrays
+from rvsam_video.trackers.base import TrackedPoints
 
 Judge = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.int8]], NDArray[np.int8]]
 """From ids, (N, 2) places and states of points to their states."""

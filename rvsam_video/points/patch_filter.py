@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rvsam_video.frame import Image
 from rvsam_video.results import PointState
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.trackers.base import Arrays
+from rvsam_video.snapshot import Arrays
 
 States = NDArray[np.int8]
 

@@ -23,7 +23,8 @@ from rvsam_video.sinks.background import BackgroundWriter
 from rvsam_video.sinks.base import Sink
 from rvsam_video.sources import prefetch
 from rvsam_video.sources.base import FrameSource
-from rvsam_video.trackers.base import Arrays, PointTracker
+from rvsam_video.snapshot import Arrays
+from rvsam_video.trackers.base import PointTracker
 
 CHECKPOINT_EVERY = 25
 """Frames between two checkpoints: at most this much work is done again after a kill."""

@@ -22,11 +22,11 @@ from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult, ObjectResult, PointTable
 from rvsam_video.segmenters.base import Embedding, MaskPrediction, ObjectPrompt, Segmenter
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.snapshot import nested, prefixed
+from rvsam_video.snapshot import Arrays, nested, prefixed
 from rvsam_video.streaming.merging import full_size_logits, merge
 from rvsam_video.streaming.renewal import RestartClock
 from rvsam_video.streaming.tracked_object import TrackedObject
-from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints, TrackerState
+from rvsam_video.trackers.base import QueryPoints, TrackedPoints, TrackerState
 
 
 class ObjectTracking:

@@ -13,12 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from rvsam_video.frame import Frame, Image, check_next
 from rvsam_video.points.queries import DEFAULT_GRID, PointRequest, query_points
 from rvsam_video.results import FrameResult, PointTable, point_states
-from rvsam_video.snapshot import frames_from_arrays, frames_to_arrays, nested, prefixed
+from rvsam_video.snapshot import Arrays, frames_from_arrays, frames_to_arrays, nested, prefixed
 from rvsam_video.sources import open_source, prefetch
 from rvsam_video.streaming.engine import DECODE_AHEAD, DEFAULT_TRACKER
 from rvsam_video.trackers import create_tracker
 from rvsam_video.trackers.base import (
-    Arrays,
     PointTracker,
     QueryPoints,
     TrackedPoints,

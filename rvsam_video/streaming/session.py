@@ -15,10 +15,10 @@ from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompt
 from rvsam_video.results import FrameResult, ObjectResult
 from rvsam_video.segmenters.base import Segmenter
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.snapshot import frames_from_arrays, frames_to_arrays, nested, prefixed
+from rvsam_video.snapshot import Arrays, frames_from_arrays, frames_to_arrays, nested, prefixed
 from rvsam_video.streaming.merging import full_size_logits
 from rvsam_video.streaming.object_tracking import ObjectTracking
-from rvsam_video.trackers.base import Arrays, PointTracker, TrackedPoints
+from rvsam_video.trackers.base import PointTracker, TrackedPoints
 
 
 class Session:

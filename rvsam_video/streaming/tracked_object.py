@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.segmenters.base import MaskPrediction, Memory
-from rvsam_video.snapshot import nested, prefixed
+from rvsam_video.snapshot import Arrays, nested, prefixed
 from rvsam_video.streaming.renewal import RestartClock
-from rvsam_video.trackers.base import Arrays
 
 
 @dataclass(slots=True)

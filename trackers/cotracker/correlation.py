@@ -27,8 +27,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
-from rvsam_video.trackers.cotracker.maps import LEVELS
-from rvsam_video.trackers.cotracker.network import Levels
+from .maps import LEVELS
+from .network import Levels
 
 RADIUS = 3
 CELLS = 2 * RADIUS + 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rvsam_video.trackers.cotracker.maps import neighbours
+from .maps import neighbours
 
 MOTION_WIDTH = 130
 """Values that `motion_embedding` makes of a motion."""

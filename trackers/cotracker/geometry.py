@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rvsam_video.frame import Image
+from ...frame import Image
 
 Size = tuple[int, int]
 

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rvsam_video.errors import WeightsError
-from rvsam_video.trackers.cotracker.tracker import CoTracker
-from rvsam_video.trackers.cotracker.v1 import CoTracker1
-from rvsam_video.trackers.cotracker.v2 import CoTracker2
-from rvsam_video.trackers.cotracker.v3 import CoTracker3
-from rvsam_video.trackers.cotracker.variants import (
+from ...errors import WeightsError
+from ...weights.devices import choose_device
+from ...weights.fetch import checkpoint_path, load_state_dict
+from ...weights.read import load_checked
+from .tracker import CoTracker
+from .v1 import CoTracker1
+from .v2 import CoTracker2
+from .v3 import CoTracker3
+from .variants import (
     COTRACKER_VARIANTS,
     CoTrackerSettings,
     CoTrackerVariant,
 )
-from rvsam_video.weights.devices import choose_device
-from rvsam_video.weights.fetch import checkpoint_path, load_state_dict
-from rvsam_video.weights.read import load_checked
 
 if TYPE_CHECKING:
     from torch import Tensor

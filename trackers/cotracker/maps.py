@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
-from rvsam_video.errors import UsageError
-from rvsam_video.trackers.cotracker.network import Levels
+from ...errors import UsageError
+from .network import Levels
 
 LEVELS = 4
 

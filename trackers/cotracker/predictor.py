@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from rvsam_video.frame import Image
-from rvsam_video.trackers.cotracker.geometry import Geometry, points_on_mask, regular_grid
-from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.query_group import GroupPoints
-from rvsam_video.trackers.cotracker.sliding_window import SlidingWindow
+from ...frame import Image
+from .geometry import Geometry, points_on_mask, regular_grid
+from .network import EncodedFrame, Inference
+from .query_group import GroupPoints
+from .sliding_window import SlidingWindow
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rvsam_video.trackers.base import Arrays
-from rvsam_video.trackers.cotracker.network import Inference, Levels, WindowInput
+from ...snapshot import Arrays
+from .network import Inference, Levels, WindowInput
 
 SUPPORT = -1
 """Id of support points; they are never given out."""

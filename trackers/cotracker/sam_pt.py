@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rvsam_video.frame import Image
-from rvsam_video.trackers.base import FramesFactory, QueryPoints, TrackedPoints
-from rvsam_video.trackers.cotracker.geometry import Geometry, SupportGrid, regular_grid
-from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.predictor import ClipTracks, NetworkTracks, filled, track_clip
-from rvsam_video.trackers.cotracker.tracker import CoTracker
-from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
-from rvsam_video.trackers.frames_on_demand import FramesOnDemand
+from ...frame import Image
+from ..base import FramesFactory, QueryPoints, TrackedPoints
+from ..frames_on_demand import FramesOnDemand
+from .geometry import Geometry, SupportGrid, regular_grid
+from .network import EncodedFrame, Inference
+from .predictor import ClipTracks, NetworkTracks, filled, track_clip
+from .tracker import CoTracker
+from .variants import CoTrackerSettings
 
 EXACT_FRAMES = 300
 """Support grids are kept this long by default: longer than the clips of DAVIS and UVO."""

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import torch
 
-from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.query_group import QueryGroup, Window
+from .network import EncodedFrame, Inference
+from .query_group import QueryGroup, Window
 
 
 class SlidingWindow:

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rvsam_video.frame import Frame
-from rvsam_video.snapshot import nested, prefixed
-from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints
-from rvsam_video.trackers.cotracker.geometry import Geometry, regular_grid
-from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
-from rvsam_video.trackers.cotracker.query_group import NOT_YET, SUPPORT, GroupPoints, QueryGroup
-from rvsam_video.trackers.cotracker.sliding_window import SlidingWindow
-from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
+from ...frame import Frame
+from ...snapshot import Arrays, nested, prefixed
+from ..base import QueryPoints, TrackedPoints
+from .geometry import Geometry, regular_grid
+from .network import EncodedFrame, Inference
+from .query_group import NOT_YET, SUPPORT, GroupPoints, QueryGroup
+from .sliding_window import SlidingWindow
+from .variants import CoTrackerSettings
 
 
 class Answers:

@@ -6,10 +6,10 @@ import sys
 
 import torch
 
-from rvsam_video.errors import UsageError
-from rvsam_video.trackers.cotracker.network import Inference, WindowNetwork
-from rvsam_video.trackers.cotracker.state import CoTrackerState
-from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
+from ...errors import UsageError
+from .network import Inference, WindowNetwork
+from .state import CoTrackerState
+from .variants import CoTrackerSettings
 
 
 class CoTracker:

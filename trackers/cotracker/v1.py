@@ -21,18 +21,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
-from rvsam_video.errors import UsageError
-from rvsam_video.trackers.cotracker.attention import WIDTH, JointAttention, SelfBlock
-from rvsam_video.trackers.cotracker.correlation import CORRELATION_WIDTH, correlate
-from rvsam_video.trackers.cotracker.embeddings import (
+from ...errors import UsageError
+from .attention import WIDTH, JointAttention, SelfBlock
+from .correlation import CORRELATION_WIDTH, correlate
+from .embeddings import (
     MOTION_WIDTH,
     motion_embedding,
     place_embedding_at,
     time_embedding,
 )
-from rvsam_video.trackers.cotracker.encoder import FEATURE_WIDTH, FeatureEncoder
-from rvsam_video.trackers.cotracker.maps import LEVELS, feature_pyramid, sample
-from rvsam_video.trackers.cotracker.network import Levels, WindowInput, WindowOutput
+from .encoder import FEATURE_WIDTH, FeatureEncoder
+from .maps import LEVELS, feature_pyramid, sample
+from .network import Levels, WindowInput, WindowOutput
 
 TOKEN_WIDTH = MOTION_WIDTH + CORRELATION_WIDTH + FEATURE_WIDTH + 2
 

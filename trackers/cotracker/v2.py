@@ -13,11 +13,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from rvsam_video.trackers.cotracker.attention import VirtualTrackTransformer
-from rvsam_video.trackers.cotracker.embeddings import place_embedding, time_embedding
-from rvsam_video.trackers.cotracker.maps import sample
-from rvsam_video.trackers.cotracker.network import WindowInput
-from rvsam_video.trackers.cotracker.v1 import (
+from .attention import VirtualTrackTransformer
+from .embeddings import place_embedding, time_embedding
+from .maps import sample
+from .network import WindowInput
+from .v1 import (
     TOKEN_WIDTH,
     UPDATE_WIDTH,
     VectorTracker,

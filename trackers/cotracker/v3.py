@@ -11,23 +11,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
-from rvsam_video.trackers.cotracker.attention import VirtualTrackTransformer
-from rvsam_video.trackers.cotracker.correlation import (
+from .attention import VirtualTrackTransformer
+from .correlation import (
     NEIGHBOURS,
     CellTable,
     supports,
     volumes,
 )
-from rvsam_video.trackers.cotracker.embeddings import time_embedding
-from rvsam_video.trackers.cotracker.encoder import FeatureEncoder
-from rvsam_video.trackers.cotracker.fourier import (
+from .embeddings import time_embedding
+from .encoder import FeatureEncoder
+from .fourier import (
     MOTION_WIDTH,
     fit_time,
     motion_features,
     relative_motion,
 )
-from rvsam_video.trackers.cotracker.maps import LEVELS, feature_pyramid
-from rvsam_video.trackers.cotracker.network import Levels, WindowInput, WindowOutput
+from .maps import LEVELS, feature_pyramid
+from .network import Levels, WindowInput, WindowOutput
 
 CORRELATION_WIDTH = 256
 TOKEN_WIDTH = 2 + LEVELS * CORRELATION_WIDTH + MOTION_WIDTH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rvsam_video.trackers.cotracker.geometry import SupportGrid
+from .geometry import SupportGrid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

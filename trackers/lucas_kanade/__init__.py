@@ -3,6 +3,6 @@
 In come frames and query points; out come places, visibility and confidence, frame by frame.
 """
 
-from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade
+from .tracker import LucasKanade
 
 __all__ = ["LucasKanade"]

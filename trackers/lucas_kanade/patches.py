@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.frame import Image
+from ...frame import Image
 
 Patches = NDArray[np.float32]
 """(N, side, side, 3) float32, values as in the picture (0 to 255)."""

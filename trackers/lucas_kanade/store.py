@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.trackers.base import Arrays, QueryPoints
+from ...snapshot import Arrays
+from ..base import QueryPoints
 
 _PREFIX = "points."
 

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.frame import Frame, Image
-from rvsam_video.trackers.base import Arrays, QueryPoints, TrackedPoints
-from rvsam_video.trackers.lucas_kanade.patches import cut_patches, find_patch, similarity
-from rvsam_video.trackers.lucas_kanade.store import PointStore
+from ...frame import Frame, Image
+from ...snapshot import Arrays
+from ..base import QueryPoints, TrackedPoints
+from .patches import cut_patches, find_patch, similarity
+from .store import PointStore
 
 Grey = NDArray[np.uint8]
 

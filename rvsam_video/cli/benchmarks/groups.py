@@ -1,0 +1,36 @@
+"""`rvsam-video eval` and `rvsam-video score`: the groups of the commands of benchmarks."""
+
+from __future__ import annotations
+
+import click
+
+from rvsam_video.cli.group import Later, LazyGroup
+
+
+def _here(module: str, about: str) -> Later:
+    return Later(f"rvsam_video.cli.benchmarks.{module}", about)
+
+
+_EVAL = {
+    "davis": _here("eval_davis", "DAVIS 2016 or 2017 from the first masks."),
+    "tapvid": _here("eval_tapvid", "Point trackers on TAP-Vid, at 256x256."),
+    "uvo": _here("eval_uvo", "Everything in UVO, found and followed."),
+}
+_SCORE = {
+    "compare": _here("score_compare", "Put the scores of several runs in a table."),
+    "davis": _here("score_davis", "J and F of masks on DAVIS 2016 or 2017."),
+    "tapvid": _here("score_tapvid", "AJ, delta_avg and OA of points on TAP-Vid."),
+    "uvo": _here("score_uvo", "AP and AR of object tracks on UVO, YouTube-VIS."),
+}
+
+
+@click.command("eval", cls=LazyGroup, later=_EVAL)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def evaluate(debug: bool) -> None:
+    """Run the tracker on a benchmark and score what comes out."""
+
+
+@click.command("score", cls=LazyGroup, later=_SCORE)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def score(debug: bool) -> None:
+    """Score results that are already there, made by any tool."""

@@ -14,7 +14,7 @@ def small_ones(monkeypatch):
     """Networks of the family with a thin encoder, so that a measurement takes no time."""
     from torch import nn
 
-    from rvsam_video.segmenters.sam.segmenter import registry
+    from rvsam_video.segmenters.sam import registry
 
     def encoder() -> nn.Module:
         thin = nn.Sequential(nn.Conv2d(3, 256, 16, 16))

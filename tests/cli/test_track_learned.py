@@ -34,7 +34,7 @@ def weights(tmp_path_factory):
 def here(weights, tmp_path, monkeypatch):
     """An empty current folder with a clip, an empty cache, and the thin network as repvit-sam."""
     from rvsam_video import segmenters
-    from rvsam_video.segmenters.sam.segmenter import registry
+    from rvsam_video.segmenters.sam import registry
 
     variant = registry.SamVariant("repvit-sam", weights[1], fusible=False)
     monkeypatch.setitem(registry.SAM_VARIANTS, "repvit-sam", variant)

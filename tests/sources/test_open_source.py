@@ -23,17 +23,17 @@ def numbers(source):
 
 def test_importing_the_package_loads_neither_pyav_nor_opencv():
     code = (
-        "import sys, rvsam_video.io, rvsam_video.sources.opening; "
+        "import sys, rvsam_video.sources.opening; "
         "sys.exit(bool({'av', 'cv2', 'PIL', 'decord'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_name_that_the_package_does_not_have_is_an_attribute_error():
-    import rvsam_video.io
+    import rvsam_video.sources
 
     with pytest.raises(AttributeError, match="no_such_name"):
-        _ = rvsam_video.io.no_such_name
+        _ = rvsam_video.sources.no_such_name
 
 
 def test_a_file_can_be_read_again_from_the_beginning_also_after_half_a_reading(clip):

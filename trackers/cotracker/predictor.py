@@ -15,7 +15,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ...frame import Image
-from .geometry import Geometry, points_on_mask, regular_grid
+from .geometry import Geometry
+from .grids import points_on_mask, regular_grid
 from .network import EncodedFrame, Inference
 from .query_group import GroupPoints
 from .sliding_window import SlidingWindow

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...frame import Image
 from ..base import FramesFactory, QueryPoints, TrackedPoints
 from ..frames_on_demand import FramesOnDemand
-from .geometry import Geometry, SupportGrid, regular_grid
+from .geometry import Geometry
+from .grids import SupportGrid, regular_grid
 from .network import EncodedFrame, Inference
 from .predictor import ClipTracks, NetworkTracks, filled, track_clip
 from .tracker import CoTracker

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ...frame import Frame
 from ...snapshot import Arrays, nested, prefixed
 from ..base import QueryPoints, TrackedPoints
-from .geometry import Geometry, regular_grid
+from .geometry import Geometry
+from .grids import regular_grid
 from .network import EncodedFrame, Inference
 from .query_group import NOT_YET, SUPPORT, GroupPoints, QueryGroup
 from .sliding_window import SlidingWindow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .geometry import SupportGrid
+from .grids import SupportGrid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvsam_video.trackers.cotracker.geometry import (
-    Geometry,
-    SupportGrid,
-    points_on_mask,
-    regular_grid,
-)
+from rvsam_video.trackers.cotracker.geometry import Geometry
+from rvsam_video.trackers.cotracker.grids import SupportGrid, points_on_mask, regular_grid
 
 sizes = st.tuples(st.integers(2, 2000), st.integers(2, 2000))
 

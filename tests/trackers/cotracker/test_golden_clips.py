@@ -20,7 +20,8 @@ from golden_data import golden
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers.base import QueryPoints
-from rvsam_video.trackers.cotracker.geometry import Geometry, regular_grid
+from rvsam_video.trackers.cotracker.geometry import Geometry
+from rvsam_video.trackers.cotracker.grids import regular_grid
 from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
 from rvsam_video.trackers.cotracker.predictor import (
     ONLINE,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Frame
 from rvsam_video.trackers.base import QueryPoints, TrackedPoints, TrackerState
-from rvsam_video.trackers.cotracker.geometry import Geometry, SupportGrid
+from rvsam_video.trackers.cotracker.geometry import Geometry
+from rvsam_video.trackers.cotracker.grids import SupportGrid
 from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
 from rvsam_video.trackers.cotracker.predictor import track_clip
 from rvsam_video.trackers.cotracker.tracker import CoTracker

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ..evals.metrics.region import region_similarity
+from ..methods import Method
 from ..results import FrameResult
-from ..runs.objects import RunListener, RunOptions, RunSummary, Silent, run
+from ..runs.job import Ready, RunListener, RunSummary, Silent, nothing_to_do
+from ..runs.objects import RunOptions, run
 from ..sinks.contact_sheet import ContactSheet
 from ..sinks.drawing import draw_overlay
-from ..streaming.engine import DEFAULT_SEGMENTER, DEFAULT_TRACKER
 from ..writing import writing
 from .synthetic import SyntheticClip
 
@@ -70,21 +71,21 @@ class DemoReport:
 def run_demo(
     out: Path,
     *,
-    tracker: str = DEFAULT_TRACKER,
-    segmenter: str = DEFAULT_SEGMENTER,
+    method: Method | None = None,
     frames: int = DEFAULT_FRAMES,
     listener: RunListener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    ready: Ready = nothing_to_do,
 ) -> DemoReport:
     """Render the clip, track it from clicks and a box in its first frame, score every frame.
 
     Args:
         out: folder for everything; made if it is missing. An earlier demo in it is replaced.
-        tracker: registry name.
-        segmenter: registry name.
+        method: tracker and segmenter; None takes the best that is on this machine.
         frames: length of the clip.
         listener: is told what the run does.
         should_stop: asked after every frame; the report is of what was done until then.
+        ready: is called before networks are loaded, see `rvsam_video.runs.objects.run`.
 
     Raises:
         UsageError: if a name is unknown or there are no frames.
@@ -101,11 +102,10 @@ def run_demo(
         source=str(out / CLIP_FILE),
         prompts=prompts,
         out=out / RUN_FOLDER,
-        tracker=tracker,
-        segmenter=segmenter,
+        method=method or Method(),
         overwrite=True,
     )
-    summary = run(options, judge, should_stop)
+    summary = run(options, judge, should_stop, ready)
     return DemoReport(
         clip=out / CLIP_FILE,
         click=(round(float(x)), round(float(y))),

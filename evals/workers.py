@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -205,3 +206,19 @@ class _Crew:
             process.join(_PATIENCE)
             process.terminate()
             answers.close()
+
+
+def share_processors(workers: int) -> None:
+    """Let the libraries use only this process's share of the processors.
+
+    Args:
+        workers: processes that work at the same time.
+    """
+    import cv2
+
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    cv2.setNumThreads(threads)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(threads)

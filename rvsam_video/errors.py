@@ -6,6 +6,9 @@ All derive from `RvsamError`; each also derives from the built-in error a caller
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class RvsamError(Exception):
     """Root of all errors raised on purpose by rvsam-video.
@@ -37,3 +40,17 @@ class OutputError(RvsamError, OSError):
 
 class WeightsError(RvsamError, OSError):
     """Weights of a network that cannot be fetched, do not verify or are not a checkpoint."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a name that there is not: with the nearest one, and all others.
+
+    Args:
+        what: kind of thing, as "tracker".
+        name: as it was given.
+        known: the names that there are.
+    """
+    names = list(known)
+    near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    advice = f"did you mean {near[0]!r}? Choose" if near else "choose"
+    return UsageError(f"there is no {what} named {name!r}; {advice} one of: {', '.join(names)}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from rvsam_video.errors import UsageError
-from rvsam_video.settings import SegmentationSettings
+from rvsam_video.errors import unknown_name
+from rvsam_video.settings import RestartVariant, SegmentationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Preset:
         settings: constants of the engine.
         longest_side: pixels of the longest side of the pictures that a `ClipSegmenter` works on;
             None leaves them as they are. Sessions always work on pictures as they are.
+        restarts: how a `RestartingClipSegmenter` restarts tracking from predicted masks; None
+            follows the first points to the end. Sessions never do.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Preset:
     segmenter: str
     settings: SegmentationSettings
     longest_side: int | None = None
+    restarts: RestartVariant | None = None
 
 
 _PAPER = SegmentationSettings(
@@ -46,9 +49,33 @@ _PAPER = SegmentationSettings(
     sam_pt_exact=True,
 )
 
+_VARIANTS: Mapping[str, RestartVariant] = {
+    # SAM-PT's default has no letter of its own here.
+    "paper-reinit": "median-area",
+    "paper-reinit-a": "horizon",
+    "paper-reinit-b": "median-area",
+    "paper-reinit-c": "similar-area",
+    "paper-reinit-d": "similar-area-together",
+}
+"""SAM-PT's four ways to restart tracking, by its letters."""
+
+
+def _restarting(name: str, variant: RestartVariant) -> Preset:
+    return Preset(
+        name=name,
+        about=f"SAM-PT restarted every 24 frames ({variant}); for whole clips",
+        tracker="cotracker1",
+        segmenter="repvit-sam",
+        settings=_PAPER,
+        longest_side=1024,
+        restarts=variant,
+    )
+
+
 PRESETS: Mapping[str, Preset] = {
     preset.name: preset
     for preset in (
+        *(_restarting(name, variant) for name, variant in _VARIANTS.items()),
         Preset(
             name="paper",
             about="SAM-PT as published, with its oddities (arXiv:2307.01197, 2312.05760)",
@@ -101,6 +128,5 @@ def find_preset(name: str) -> Preset:
         UsageError: if there is none.
     """
     if name not in PRESETS:
-        msg = f"there is no preset named {name!r}; choose one of: {', '.join(PRESETS)}"
-        raise UsageError(msg)
+        raise unknown_name("preset", name, PRESETS)
     return PRESETS[name]

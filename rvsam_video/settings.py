@@ -1,4 +1,4 @@
-"""`SegmentationSettings`: every constant of the engine, with its reason."""
+"""`SegmentationSettings`: every constant of the engine, with its reason; and of restarts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from typing import Literal, get_args
 from rvsam_video.errors import UsageError
 
 PointSelection = Literal["kmedoids", "shi-tomasi", "random", "mixed"]
+
+RestartVariant = Literal["horizon", "median-area", "similar-area", "similar-area-together"]
+"""Where a chunk is left, in SAM-PT's order A, B, C, D:
+
+* horizon: in its last frame, or where the next object starts;
+* median-area: where the mask's area is the lower median of the chunk;
+* similar-area: where it is most like that in the chunk's first frame;
+* similar-area-together: the same summed over the chunk's objects, one frame for all.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,20 +119,41 @@ class SegmentationSettings:
                 msg = f"{name} is {value}; allowed is {low} to {high}"
                 raise UsageError(msg)
 
-    @classmethod
-    def preset(cls, name: str) -> SegmentationSettings:
-        """Return the settings of a preset; `rvsam_video.presets` has what they are meant for.
-
-        Args:
-            name: "paper", "paper-r3", "live" or "accurate".
-
-        Raises:
-            UsageError: if there is no such preset.
-        """
-        from rvsam_video.presets import find_preset
-
-        return find_preset(name).settings
-
     def to_dict(self) -> dict[str, int | float | str | None]:
         """Return the settings as plain values, for `run.json`."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartSettings:
+    """How tracking is restarted.
+
+    Attributes:
+        variant: where.
+        horizon: frames of a chunk, 2 or more.
+        tracker_horizon: frames that the tracker sees for it, at least as many.
+        sam_pt_exact: where an object has no mask to restart from, take the frame that the public
+            code happens to take, often the very next; by default it is the chunk's last.
+    """
+
+    variant: RestartVariant = "median-area"
+    horizon: int = 24
+    tracker_horizon: int = 24
+    sam_pt_exact: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use.
+
+        Raises:
+            UsageError: naming the value and what is allowed.
+        """
+        if self.variant not in get_args(RestartVariant):
+            names = ", ".join(get_args(RestartVariant))
+            msg = f"the restart variant is {self.variant!r}; choose one of: {names}"
+            raise UsageError(msg)
+        if not 2 <= self.horizon <= self.tracker_horizon:
+            msg = (
+                f"horizon is {self.horizon} and tracker_horizon {self.tracker_horizon}; "
+                "the first must be at least 2, the second no less than the first"
+            )
+            raise UsageError(msg)

@@ -1,12 +1,20 @@
-"""Point trackers: by name through `create_tracker`, or each from its own module."""
+"""Point trackers: by name through `create_tracker`, or each from its own module.
+
+In come frames and query points; out come places, visibility and confidence, frame by frame. Own
+trackers plug in by `register_tracker`, or from a package by the entry points
+`rvsam_video.trackers`. Importing this loads no torch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..errors import UsageError
+from ..registry import Registry
 from ..weights.fetch import describe_weights
 from .base import (
     ClipTracker,
@@ -16,73 +24,153 @@ from .base import (
     TrackerState,
 )
 from .cotracker.variants import COTRACKER_VARIANTS, CoTrackerVariant
+from .lucas_kanade.settings import LucasKanadeSettings
 
 __all__ = [
     "COTRACKER_VARIANTS",
+    "TRACKERS",
     "ClipTracker",
     "PointTracker",
     "QueryPoints",
     "TrackedPoints",
+    "TrackerEntry",
+    "TrackerRequest",
     "TrackerState",
     "create_tracker",
+    "register_tracker",
     "tracker_names",
-    "weights_of",
+    "tracker_weights",
 ]
 
 
-def _lucas_kanade(checkpoint: str | Path | None, device: str) -> PointTracker:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerRequest:
+    """What a tracker is built with.
+
+    Attributes:
+        settings: of the type that the tracker declared; its defaults unless told otherwise.
+        checkpoint: a file of weights; None takes the published ones.
+        device: "auto", or a PyTorch device.
+    """
+
+    settings: Any = None
+    checkpoint: Path | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerEntry:
+    """A tracker by name.
+
+    Attributes:
+        build: makes it.
+        settings: the defaults of its settings, a frozen dataclass whose fields become options;
+            None for none.
+        network: whether it has weights and runs on a device.
+    """
+
+    build: Callable[[TrackerRequest], PointTracker]
+    settings: Any = None
+    network: bool = False
+
+
+def _lucas_kanade(request: TrackerRequest) -> PointTracker:
     from .lucas_kanade.tracker import LucasKanade
 
-    if checkpoint is not None or device not in {"auto", "cpu"}:
-        msg = (
-            "lucas-kanade has no weights and runs on the CPU; leave out the checkpoint and the "
-            "device"
-        )
-        raise UsageError(msg)
-    return LucasKanade()
+    return LucasKanade(request.settings)
 
 
-def _cotracker(
-    variant: CoTrackerVariant, checkpoint: str | Path | None, device: str
-) -> PointTracker:
+def _cotracker(variant: CoTrackerVariant, request: TrackerRequest) -> PointTracker:
     from .cotracker.loading import load_cotracker
 
-    return load_cotracker(variant, checkpoint, device)
+    return load_cotracker(variant, request.checkpoint, request.device, request.settings)
 
 
-_FACTORIES: dict[str, Callable[[str | Path | None, str], PointTracker]] = {
-    "lucas-kanade": _lucas_kanade,
-    **{name: partial(_cotracker, variant) for name, variant in COTRACKER_VARIANTS.items()},
-}
+TRACKERS: Registry[TrackerEntry] = Registry(
+    "tracker",
+    {
+        "lucas-kanade": TrackerEntry(build=_lucas_kanade, settings=LucasKanadeSettings()),
+        **{
+            name: TrackerEntry(
+                build=partial(_cotracker, variant), settings=variant.settings, network=True
+            )
+            for name, variant in COTRACKER_VARIANTS.items()
+        },
+    },
+)
+"""All trackers by name."""
+
+
+def register_tracker(
+    name: str, *, settings: object = None, network: bool = False
+) -> Callable[[Callable[[TrackerRequest], PointTracker]], Callable[[TrackerRequest], PointTracker]]:
+    """Give a tracker a name, by which commands, the page and Python know it.
+
+    Args:
+        name: what it is called.
+        settings: the defaults of its settings, an instance of a frozen dataclass; its fields
+            become `--tracker-option` values.
+        network: whether it takes weights and a device.
+
+    Returns:
+        a decorator for the function that builds it from a `TrackerRequest`.
+
+    Raises:
+        UsageError: when it is applied, if the name is that of a tracker of this package.
+
+    Example:
+        >>> @register_tracker("still")
+        ... def still(request: TrackerRequest) -> PointTracker:
+        ...     return Still()
+    """
+
+    def register(
+        build: Callable[[TrackerRequest], PointTracker],
+    ) -> Callable[[TrackerRequest], PointTracker]:
+        TRACKERS.add(name, TrackerEntry(build=build, settings=settings, network=network))
+        return build
+
+    return register
 
 
 def tracker_names() -> list[str]:
     """Return the names that `create_tracker` knows."""
-    return sorted(_FACTORIES)
+    return TRACKERS.names()
 
 
 def create_tracker(
-    name: str, checkpoint: str | Path | None = None, device: str = "auto"
+    name: str,
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    settings: object = None,
 ) -> PointTracker:
-    """Build the point tracker of this name with its default settings.
+    """Build the point tracker of this name.
 
     Args:
         name: one of `tracker_names`.
         checkpoint: a file of weights in the official format; None takes the published weights,
             which are downloaded on first use.
         device: "auto" (CUDA, else Apple's GPU, else the CPU), or a PyTorch device.
+        settings: of the type that the tracker declares; None takes its defaults.
 
     Raises:
         UsageError: if the name is unknown, or there is no such device.
         WeightsError: if the weights cannot be had, or are those of another network.
     """
-    if name not in _FACTORIES:
-        msg = f"there is no tracker named {name!r}; choose one of: {', '.join(tracker_names())}"
+    entry = TRACKERS.find(name)
+    if not entry.network and (checkpoint is not None or device not in {"auto", "cpu"}):
+        msg = f"{name} has no weights and runs on the CPU; leave out the checkpoint and the device"
         raise UsageError(msg)
-    return _FACTORIES[name](checkpoint, device)
+    return entry.build(
+        TrackerRequest(
+            settings=entry.settings if settings is None else settings,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            device=device,
+        )
+    )
 
 
-def weights_of(name: str, checkpoint: str | Path | None = None) -> dict[str, str]:
+def tracker_weights(name: str, checkpoint: str | Path | None = None) -> dict[str, str]:
     """Return file, sha256, licence and citation of a tracker's weights; empty if it has none.
 
     Args:
@@ -92,4 +180,4 @@ def weights_of(name: str, checkpoint: str | Path | None = None) -> dict[str, str
     Raises:
         WeightsError: if the file is not there.
     """
-    return describe_weights(name, checkpoint) if name in COTRACKER_VARIANTS else {}
+    return describe_weights(name, checkpoint) if TRACKERS.find(name).network else {}

@@ -34,8 +34,12 @@ def create_clip_tracker(
         UsageError: if the name is unknown, or there is no such device.
         WeightsError: if the weights cannot be had, or are those of another network.
     """
-    tracker = create_tracker(name, checkpoint, device)
-    if _is_first_version(name):
+    return clip_tracker(create_tracker(name, checkpoint, device))
+
+
+def clip_tracker(tracker: PointTracker) -> ClipTracker:
+    """Return a tracker as one for whole clips; see `create_clip_tracker`."""
+    if _is_first_version(tracker.name):
         from .cotracker.sam_pt import BothWays
         from .cotracker.tracker import CoTracker
 

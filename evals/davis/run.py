@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SourceError
+from ...json_values import Json
+from ...methods import Pair
 from ...runs.folder import RunFolder
-from ...runs.identity import Json
 from ...sinks.base import SinkContext
 from ...sinks.masks import MaskSink
 from ...sinks.names import MASK_FOLDER, PARTS_FOLDER
 from ...writing import writing
-from ..building import Follower, Method, build, share_processors
 from ..ending import noting_the_end
-from ..workers import Watch, each
+from ..following import Follower, follower_of
+from ..workers import Watch, each, share_processors
 from .files import save_tables
 from .layout import DavisSequence, DavisSet, Year
 from .masks import first_objects
@@ -64,7 +65,7 @@ class Evaluation:
 def evaluate_davis(
     chosen: DavisSet,
     out: Path,
-    method: Method,
+    method: Pair,
     *,
     workers: int = 1,
     overwrite: bool = False,
@@ -78,7 +79,7 @@ def evaluate_davis(
     Args:
         chosen: from `find_davis`, semi-supervised.
         out: folder of the evaluation; made if it is missing.
-        method: what to run.
+        method: what to run, from `Method.resolve`.
         workers: processes; sequences are shared out among them.
         overwrite: begin anew where another evaluation has been.
         watch: is told how far it is; it is ticked once per frame, also for masks that were there.
@@ -134,14 +135,13 @@ class _Ledger:
             self._watch.finished(index, result)
 
 
-def _command(chosen: DavisSet, method: Method) -> dict[str, Json]:
+def _command(chosen: DavisSet, method: Pair) -> dict[str, Json]:
     """Return all that decides the masks; an evaluation goes on only if this is the same."""
-    parts = method.parts()
     return {
         "evaluation": f"DAVIS {chosen.year}",
         "data": str(chosen.root.resolve()),
-        "settings": parts.settings.to_dict(),
-        "longest_side": parts.longest_side,
+        "longest_side": method.longest_side,
+        "restarts": method.restarts,
         **method.identity(),
     }
 
@@ -169,7 +169,7 @@ def _remove_masks(out: Path) -> None:
 
 
 def _track_and_score(
-    sequence: DavisSequence, tick: Tick, *, out: Path, method: Method, year: Year, workers: int
+    sequence: DavisSequence, tick: Tick, *, out: Path, method: Pair, year: Year, workers: int
 ) -> TrackedSequence:
     masks, seconds = out / MASK_FOLDER / sequence.name, None
     if masks.is_dir():
@@ -184,9 +184,9 @@ def _track_and_score(
 
 
 @cache
-def _follower(method: Method, workers: int) -> Follower:
+def _follower(method: Pair, workers: int) -> Follower:
     """Build once per process what all its sequences use."""
-    follower = build(method)
+    follower = follower_of(method)
     if workers > 1:
         share_processors(workers)
     return follower

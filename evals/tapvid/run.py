@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ...errors import OutputError, SourceError
 from ...frame import Frame, Image
-from ...runs.identity import as_json, fingerprint, first_difference
+from ...json_values import as_json
+from ...runs.identity import fingerprint, first_difference
 from ...runs.layout import LOCK_FILE
 from ...runs.lock import FolderLock
 from ...trackers import PointTracker, QueryPoints, TrackedPoints

@@ -17,13 +17,14 @@ from ...clips.instances import (
 )
 from ...errors import SourceError, UsageError
 from ...frame import Frame
+from ...json_values import Json
+from ...methods import Pair
 from ...runs.folder import RunFolder
-from ...runs.identity import Json
 from ...sinks.names import PARTS_FOLDER
 from ...sources import open_source
 from ...writing import replacing, writing
-from ..building import Method, build_clip_tracker, build_segmenter
 from ..ending import noting_the_end
+from ..following import restarts_of
 from .results import TrackResults
 from .truth import TruthVideo, load_track_truth
 
@@ -39,7 +40,7 @@ class UvoOptions:
         annotations: file in the form of YouTube-VIS.
         frames: folder that its file names are relative to.
         out: folder for `results.json`.
-        method: the parts that find and follow.
+        method: the parts that find and follow, from `Method.resolve`.
         options: how instances are found.
         videos: ids of the videos to take; None for all.
         overwrite: begin anew where another evaluation has been.
@@ -48,7 +49,7 @@ class UvoOptions:
     annotations: Path
     frames: Path
     out: Path
-    method: Method
+    method: Pair
     options: InstanceOptions
     videos: Collection[int] | None = None
     overwrite: bool = False
@@ -151,20 +152,23 @@ def _command(options: UvoOptions) -> dict[str, Json]:
         "evaluation": "UVO",
         "annotations": str(options.annotations.resolve()),
         "frames": str(options.frames.resolve()),
-        "settings": instance_settings(options.method.parts().settings).to_dict(),
         "instances": asdict(options.options),
+        "restarts": options.method.restarts,
         **options.method.identity(),
+        "settings": instance_settings(options.method.settings).to_dict(),
     }
 
 
 def _engine(options: UvoOptions) -> InstanceSegmenter:
-    segmenter = build_segmenter(options.method)
+    method = options.method
+    segmenter = method.segmenter.load_segmenter()
     return InstanceSegmenter(
-        build_clip_tracker(options.method),
+        method.load_clip_tracker(),
         segmenter,
         automatic_proposals(segmenter),
-        instance_settings(options.method.parts().settings),
+        instance_settings(method.settings),
         options.options,
+        restarts_of(method),
     )
 
 

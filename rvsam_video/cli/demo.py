@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
+
+from rvsam_video.cli.methods import MethodArguments, make_ready, method_of, method_options
 
 if TYPE_CHECKING:
     from rvsam_video.demos.run import DemoReport
@@ -20,18 +23,16 @@ if TYPE_CHECKING:
     help="Folder for the clip and the results; an earlier demo there is replaced.",
 )
 @click.option("--frames", type=click.IntRange(2, 10_000), default=72, show_default=True)
-@click.option("--tracker", default="lucas-kanade", show_default=True)
-@click.option("--segmenter", default="grabcut", show_default=True)
+@method_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(
     *,
     out: Path,
     frames: int,
-    tracker: str,
-    segmenter: str,
     as_json: bool,
     debug: bool,  # noqa: ARG001
+    **given: Unpack[MethodArguments],
 ) -> int:
     """Track a rendered clip with exact truth; needs no file and no download."""
     from rvsam_video.cli.main import INTERRUPTED
@@ -41,14 +42,16 @@ def command(
 
     reporter = reporter_for(as_json=as_json)
     with reporter, stop_on_interrupt(reporter) as asked:
-        reporter.say(f"rendering {frames} frames; tracker {tracker}, segmenter {segmenter}")
+        method = method_of(given)
+        method.resolve()  # a wrong name should not wait for the clip
+        reporter.say(f"rendering {frames} frames")
         report = run_demo(
             out,
-            tracker=tracker,
-            segmenter=segmenter,
+            method=method,
             frames=frames,
             listener=ShowRun(reporter),
             should_stop=asked.is_set,
+            ready=partial(make_ready, shown=not as_json),
         )
         scores = {str(item.object_id): round(item.mean_iou, 4) for item in report.objects}
         reporter.end({**summary_values(report.run), "mean_iou": scores}, _lines(report))

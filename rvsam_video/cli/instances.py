@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from rvsam_video.cli.methods import AUTO, MethodArguments, method_of, method_options
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
     from rvsam_video.clips.frames import Source
     from rvsam_video.clips.instances import Instance
     from rvsam_video.frame import Frame
+
+EVERYTHING = "repvit-sam"
+"""What finds objects unless told otherwise: one with everything mode, which `auto` may not be."""
 
 
 @click.command("instances", context_settings={"max_content_width": 100})
@@ -26,19 +30,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where the results go, in the format of YouTube-VIS.",
 )
-@click.option("--tracker", default="lucas-kanade", show_default=True)
-@click.option(
-    "--tracker-checkpoint",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A file of weights for the tracker, instead of the published ones.",
-)
-@click.option("--segmenter", default="repvit-sam", show_default=True)
-@click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A file of weights for the segmenter, instead of the published ones.",
-)
-@click.option("--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps.")
+@method_options
 @click.option(
     "--most", type=click.IntRange(1), default=100, show_default=True, help="Objects at most."
 )
@@ -52,20 +44,16 @@ if TYPE_CHECKING:
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(  # noqa: PLR0913 (one parameter per option)
+def command(
     *,
     source: str,
     out: Path,
-    tracker: str,
-    tracker_checkpoint: Path | None,
-    segmenter: str,
-    checkpoint: Path | None,
-    device: str,
     most: int,
     propose_every: int,
     max_frames: int | None,
     as_json: bool,
     debug: bool,  # noqa: ARG001
+    **given: Unpack[MethodArguments],
 ) -> None:
     """Find everything in SOURCE, a video file or a folder of images, and follow it.
 
@@ -75,21 +63,30 @@ def command(  # noqa: PLR0913 (one parameter per option)
     Example:
       rvsam-video instances clip.mp4 --propose-every 30 --out clip.json
     """  # noqa: D301 (click reads \b)
-    from rvsam_video.cli.running import prepare_networks, show_notices
-    from rvsam_video.clips.instances import InstanceOptions, InstanceSegmenter, automatic_proposals
-    from rvsam_video.part_devices import part_devices
-    from rvsam_video.segmenters import create_segmenter
-    from rvsam_video.trackers.clips import create_clip_tracker
+    from rvsam_video.cli.methods import make_ready, say_licences
+    from rvsam_video.clips.instances import (
+        InstanceOptions,
+        InstanceSegmenter,
+        automatic_proposals,
+        instance_settings,
+    )
 
+    if given["segmenter"] == AUTO and given["preset"] is None:
+        given["segmenter"] = EVERYTHING
+    pair = method_of(given).resolve()
     read = _reading(source, max_frames)
-    networks = {tracker: tracker_checkpoint, segmenter: checkpoint}
-    prepare_networks(networks, shown=not as_json)
-    on_tracker, on_segmenter = part_devices(tracker, segmenter, device)
-    follow = create_clip_tracker(tracker, tracker_checkpoint, on_tracker)
-    network = create_segmenter(segmenter, checkpoint, on_segmenter)
-    show_notices(networks, shown=not as_json)
-    options = InstanceOptions(most=most, propose_every=propose_every)
-    engine = InstanceSegmenter(follow, network, automatic_proposals(network), options=options)
+    make_ready(pair.parts, shown=not as_json)
+    if not as_json:
+        click.echo(str(pair), err=True)
+    say_licences(pair.parts, shown=not as_json)
+    network = pair.segmenter.load_segmenter()
+    engine = InstanceSegmenter(
+        pair.load_clip_tracker(),
+        network,
+        automatic_proposals(network),
+        instance_settings(None if given["preset"] is None else pair.settings),
+        InstanceOptions(most=most, propose_every=propose_every),
+    )
     found = engine.segment(read)
     _write(out, source, found)
     if as_json:

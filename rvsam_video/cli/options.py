@@ -20,9 +20,6 @@ class RunArguments(TypedDict):
     """What `run_options` gives a command, under the names that `CommonOptions` has for it."""
 
     source: str
-    tracker: str
-    tracker_checkpoint: Path | None
-    device: str
     overwrite: bool
     max_frames: int | None
     reader: Reader
@@ -33,21 +30,6 @@ class RunArguments(TypedDict):
 
 _RUN_OPTIONS = (
     click.option("--overwrite", is_flag=True, help="Start again where another run has been."),
-    click.option(
-        "--tracker",
-        default="auto",
-        show_default=True,
-        help="auto: cotracker3-online if its weights are there (rvsam-video weights fetch "
-        "cotracker3-online), else lucas-kanade, which needs none.",
-    ),
-    click.option(
-        "--tracker-checkpoint",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="A file of weights for the tracker, instead of the published ones.",
-    ),
-    click.option(
-        "--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps."
-    ),
     click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames."),
     click.option(
         "--reader",
@@ -100,6 +82,19 @@ def with_options(
 def run_options(function: _Function) -> _Function:
     """Add SOURCE and the options of `RunArguments`."""
     return click.argument("source")(with_options(function, _RUN_OPTIONS))
+
+
+def reading_of(given: RunArguments) -> RunArguments:
+    """Return only what `run_options` gave, for options that know nothing else."""
+    return {
+        "source": given["source"],
+        "overwrite": given["overwrite"],
+        "max_frames": given["max_frames"],
+        "reader": given["reader"],
+        "on_bad_frame": given["on_bad_frame"],
+        "live": given["live"],
+        "reconnect": given["reconnect"],
+    }
 
 
 def report_options(function: _Function) -> _Function:

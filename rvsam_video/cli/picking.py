@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import click
-
 from rvsam_video.errors import OutputError, UsageError
-from rvsam_video.runs.layout import RUN_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from rvsam_video.runs.objects import RunOptions
 
 PORT = 7860
 """Another free one is taken if it is in use."""
 
 
-def open_page(options: RunOptions, networks: Mapping[str, Path | None], opening: str) -> int:
+def open_page(options: RunOptions, *, as_json: bool) -> int:
     """Serve the page for one source until Ctrl-C; return the exit code.
 
     Args:
         options: of the run; prompts are clicked on the page.
-        networks: names of the parts of the run, and files of weights given for them.
-        opening: says what is about to track.
+        as_json: whether machines read the output.
 
     Raises:
         UsageError: if the source is standard input, or the page cannot be served.
         SourceError: if the source cannot be read.
         OutputError: if the folder holds another run.
     """
-    from rvsam_video.cli.running import prepare_networks
-    from rvsam_video.runs.objects import load_parts
+    from rvsam_video.cli.methods import make_ready
+    from rvsam_video.cli.progress import reporter_for
+    from rvsam_video.cli.running import summary_lines, summary_values
+    from rvsam_video.runs.job import summary_of
+    from rvsam_video.runs.layout import RUN_FILE
+    from rvsam_video.runs.objects import streaming_pair
+    from rvsam_video.runs.record import load_record
+    from rvsam_video.sinks.base import create_sinks
     from rvsam_video.streaming.engine import VideoSegmenter
     from rvsam_video.web.server import free_port, serve
     from rvsam_video.web.settings import WebSettings
@@ -44,21 +44,23 @@ def open_page(options: RunOptions, networks: Mapping[str, Path | None], opening:
     if (out / RUN_FILE).exists() and not options.overwrite:
         msg = f"{out} holds a run; use --overwrite to replace it, or another folder with --out"
         raise OutputError(msg)
+    pair = streaming_pair(options.method)
+    create_sinks(options.save, out)
     with options.open():
         pass  # a wrong path should not wait for the browser to be told
+    save = tuple(dict.fromkeys(("masks", *options.save)))
     settings = WebSettings(
         source=options.source,
         out=out,
         port=free_port(PORT),
         max_visitors=1,
-        save=tuple(dict.fromkeys(("masks", *options.save))),
+        run=replace(options, save=save),
     )
-    prepare_networks(networks, shown=True)
-    tracker, segmenter = load_parts(options)
-    click.echo(f"{opening}; results go to {out}", err=True)
-    serve(
-        VideoSegmenter(tracker, segmenter, options.settings),
-        settings,
-        say=lambda text: click.echo(text, err=True),
-    )
+    make_ready(pair.parts, shown=not as_json)
+    with reporter_for(as_json=as_json) as reporter:
+        reporter.say(f"{pair}; objects to be clicked; results go to {out}")
+        serve(VideoSegmenter.of(pair), settings, say=reporter.say)
+        if (out / RUN_FILE).exists():
+            summary = summary_of(load_record(out / RUN_FILE), out)
+            reporter.end(summary_values(summary), summary_lines(summary))
     return 0

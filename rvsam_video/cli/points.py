@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from rvsam_video.cli.methods import TrackerArguments, tracker_of, tracker_options
 from rvsam_video.cli.options import (
     RUNS,
     RunArguments,
     names_in,
     out_option,
+    reading_of,
     report_options,
     run_name,
     run_options,
 )
 
 if TYPE_CHECKING:
-    from rvsam_video.points.queries import PointRequest
     from rvsam_video.prompts.prompt import Prompt
-    from rvsam_video.runs.points import PointRunOptions
+
+
+class PointArguments(RunArguments, TrackerArguments):
+    """The options that other commands have as well."""
+
 
 _NAMES_FRAME = re.compile(r"@[0-9]{1,10}$")
 
@@ -77,6 +82,7 @@ _NAMES_FRAME = re.compile(r"@[0-9]{1,10}$")
     show_default=True,
     help="Frames of the trails in the overlay; 1 draws the points alone.",
 )
+@tracker_options
 @run_options
 @report_options
 def command(  # noqa: PLR0913 (one parameter per option)
@@ -91,7 +97,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     trail: int,
     as_json: bool,
     debug: bool,  # noqa: ARG001
-    **given: Unpack[RunArguments],
+    **given: Unpack[PointArguments],
 ) -> int:
     """Follow points through SOURCE and write an overlay with trails, points.npz and points.csv.
 
@@ -105,23 +111,20 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video points clip.mp4 --point 320,240 --point 100,80@30
       rvsam-video points clip.mp4 --mask first.png --tracker lucas-kanade --out runs/a
     """  # noqa: D301 (click reads \b)
-    from rvsam_video.cli.running import choose_tracker, run_and_report
+    from rvsam_video.cli.running import run_and_report
     from rvsam_video.points.queries import PointRequest
     from rvsam_video.runs.points import PointRunOptions, run_points
 
-    given["tracker"] = choose_tracker(given["tracker"], given["tracker_checkpoint"])
     prompts = _prompts(points, files, masks, query_frame)
     options = PointRunOptions(
-        **given,
+        **reading_of(given),
+        method=tracker_of(given),
         request=PointRequest(prompts=prompts, grid=grid, query_frame=query_frame),
         out=out or RUNS / f"{run_name(given['source'])}-points",
         save=names_in(save),
         trail=trail,
     )
-    networks = {options.tracker: options.tracker_checkpoint}
-    return run_and_report(
-        partial(run_points, options), networks, _opening(options), as_json=as_json
-    )
+    return run_and_report(partial(run_points, options), as_json=as_json)
 
 
 def _prompts(
@@ -148,24 +151,3 @@ def _from_file(path: Path, query_frame: int) -> list[Prompt]:
     if path.suffix.lower() in {".json", ".txt"}:
         return parse_points(str(path))
     return read_point_table(read_text(path), str(path), query_frame)
-
-
-def _opening(options: PointRunOptions) -> str:
-    """Say what is about to track: nothing is chosen silently."""
-    from rvsam_video.cli.running import about_part
-
-    tracker = about_part(options.tracker, options.tracker_checkpoint)
-    return f"tracker {tracker}, {_about(options.request)}"
-
-
-def _about(request: PointRequest) -> str:
-    from rvsam_video.points.queries import DEFAULT_GRID
-
-    count = sum(len(prompt.points) for prompt in request.prompts)
-    regions = sum(prompt.mask is not None or prompt.box is not None for prompt in request.prompts)
-    parts = [f"{count} point{'s' * (count > 1)}"] if count else []
-    if request.grid or regions or not request.prompts:
-        side = request.grid or DEFAULT_GRID
-        inside = f" inside {regions} region{'s' * (regions > 1)}" if regions else ""
-        parts.append(f"a grid of {side}x{side} points{inside}")
-    return " and ".join(parts)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from rvsam_video.cli.methods import MethodArguments, method_of, method_options
 from rvsam_video.cli.options import (
     RUNS,
     RunArguments,
     names_in,
     out_option,
+    reading_of,
     report_options,
     run_name,
     run_options,
@@ -23,10 +24,13 @@ from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
     from rvsam_video.prompts.prompt import Prompt
-    from rvsam_video.runs.objects import RunOptions
 
 PICK = "pick"
 """Value of a bare `--points`."""
+
+
+class TrackArguments(RunArguments, MethodArguments):
+    """The options that other commands have as well."""
 
 
 @click.command("track", context_settings={"max_content_width": 100})
@@ -69,27 +73,6 @@ PICK = "pick"
     help="Behind the objects of --save cutout: a name or #rrggbb.",
 )
 @click.option(
-    "--preset",
-    help="Settings with a tracker and a segmenter: paper, paper-r3, live or accurate.",
-)
-@click.option(
-    "--segmenter",
-    help="auto: repvit-sam if its weights are there (rvsam-video weights fetch repvit-sam), "
-    "else grabcut, which needs none.  [default: that of the preset, else auto]",
-)
-@click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A file of weights for the segmenter, instead of the published ones.",
-)
-@click.option(
-    "--backend",
-    type=click.Choice(["torch", "onnxruntime", "openvino"]),
-    default="torch",
-    show_default=True,
-    help="What runs the image encoder of a learned segmenter.",
-)
-@click.option(
     "--restart-every",
     type=click.IntRange(0),
     metavar="FRAMES",
@@ -97,7 +80,7 @@ PICK = "pick"
     "0 never does.  [default: that of the preset, else 0]",
 )
 @click.option("--overlap", is_flag=True, help="Let masks of different objects overlap.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@method_options
 @run_options
 @report_options
 def command(  # noqa: PLR0913 (one parameter per option)
@@ -108,16 +91,11 @@ def command(  # noqa: PLR0913 (one parameter per option)
     out: Path | None,
     save: str,
     background: str,
-    preset: str | None,
-    segmenter: str | None,
-    checkpoint: Path | None,
-    backend: str,
     restart_every: int | None,
     overlap: bool,
-    seed: int,
     as_json: bool,
     debug: bool,  # noqa: ARG001
-    **given: Unpack[RunArguments],
+    **given: Unpack[TrackArguments],
 ) -> int:
     """Follow objects through SOURCE and write masks, an overlay and points.
 
@@ -132,65 +110,25 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video track clip.mp4 --points 1:320,240 --points 2:100,80 --points 1:350,90,0@30
       rvsam-video track frames/ --mask first.png --save masks,rle --out runs/a
     """  # noqa: D301 (click reads \b)
-    from rvsam_video.cli.running import AUTO, choose_segmenter, choose_tracker, run_and_report
-    from rvsam_video.presets import find_preset
+    from rvsam_video.cli.running import run_and_report
     from rvsam_video.runs.objects import RunOptions, run
-    from rvsam_video.settings import SegmentationSettings
 
-    chosen = find_preset(preset) if preset else None
-    settings = chosen.settings if chosen else SegmentationSettings()
-    if chosen and given["tracker"] == AUTO:
-        given["tracker"] = chosen.tracker
-    given["tracker"] = choose_tracker(given["tracker"], given["tracker_checkpoint"])
     picking = PICK in points
+    if picking:
+        _refuse_more_than_the_page(points, boxes, masks)
     options = RunOptions(
-        **given,
-        prompts=[] if picking else _prompts(points, boxes, masks),
+        **reading_of(given),
+        method=method_of(given, overlap=overlap, restart_every=restart_every),
+        prompts=() if picking else _prompts(points, boxes, masks),
         out=out or RUNS / run_name(given["source"]),
         save=names_in(save),
         background=_colour(background),
-        segmenter=choose_segmenter(segmenter or (chosen.segmenter if chosen else AUTO), checkpoint),
-        checkpoint=checkpoint,
-        backend=backend,
-        settings=replace(
-            settings,
-            overlap=overlap,
-            seed=seed,
-            restart_every=settings.restart_every if restart_every is None else restart_every,
-        ),
     )
     if picking:
         from rvsam_video.cli.picking import open_page
 
-        _refuse_more_than_the_page(points, boxes, masks)
-        return open_page(options, _networks(options), _opening(options))
-    return run_and_report(
-        partial(run, options), _networks(options), _opening(options), as_json=as_json
-    )
-
-
-def _networks(options: RunOptions) -> dict[str, Path | None]:
-    return {
-        options.tracker: options.tracker_checkpoint,
-        options.segmenter: options.checkpoint,
-    }
-
-
-def _opening(options: RunOptions) -> str:
-    """Say what is about to track: nothing is chosen silently."""
-    from rvsam_video.cli.running import about_part
-    from rvsam_video.weights.fetch import PUBLISHED
-
-    learned = {options.tracker, options.segmenter} & set(PUBLISHED)
-    where = f", device {options.device}, backend {options.backend}" if learned else ""
-    objects = sorted({prompt.object_id for prompt in options.prompts})
-    noun = "object" if len(objects) == 1 else "objects"
-    followed = f"{noun} {', '.join(map(str, objects))}" if objects else "objects to be clicked"
-    return (
-        f"tracker {about_part(options.tracker, options.tracker_checkpoint)}, "
-        f"segmenter {about_part(options.segmenter, options.checkpoint)}{where}; "
-        f"{followed}"
-    )
+        return open_page(options, as_json=as_json)
+    return run_and_report(partial(run, options), as_json=as_json)
 
 
 def _prompts(

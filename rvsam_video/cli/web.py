@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import click
+
+from rvsam_video.cli.methods import MethodArguments, method_of, method_options
 
 
 @click.command("web")
@@ -31,8 +35,7 @@ import click
 )
 @click.option("--max-visitors", type=click.IntRange(1, 1000), default=4, show_default=True)
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
-@click.option("--tracker", default="auto", show_default=True)
-@click.option("--segmenter", default="auto", show_default=True)
+@method_options
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(  # noqa: PLR0913 (one parameter per option)
     *,
@@ -45,16 +48,18 @@ def command(  # noqa: PLR0913 (one parameter per option)
     max_upload: int,
     max_visitors: int,
     browser: bool,
-    tracker: str,
-    segmenter: str,
     debug: bool,  # noqa: ARG001
+    **given: Unpack[MethodArguments],
 ) -> int:
     """Serve a page to click objects on, watch them tracked, correct, and take results away."""
-    from rvsam_video.cli.running import choose_segmenter, choose_tracker, prepare_networks
+    from rvsam_video.cli.methods import make_ready
+    from rvsam_video.runs.objects import streaming_pair
     from rvsam_video.streaming.engine import VideoSegmenter
     from rvsam_video.web.server import new_token, serve
-    from rvsam_video.web.settings import WebSettings
+    from rvsam_video.web.settings import PLAIN, WebSettings
 
+    method = method_of(given)
+    pair = streaming_pair(method)
     settings = WebSettings(
         host=host,
         port=port,
@@ -64,11 +69,11 @@ def command(  # noqa: PLR0913 (one parameter per option)
         cameras=cameras,
         max_upload=max_upload * 1024**2,
         max_visitors=max_visitors,
+        run=replace(PLAIN, method=method),
     )
-    segmenter, tracker = choose_segmenter(segmenter, None), choose_tracker(tracker, None)
-    prepare_networks({tracker: None, segmenter: None}, shown=True)
-    click.echo(f"tracker {tracker}, segmenter {segmenter}", err=True)
-    serve(VideoSegmenter(tracker, segmenter), settings, say=_say, open_browser=browser)
+    make_ready(pair.parts, shown=True)
+    click.echo(str(pair), err=True)
+    serve(VideoSegmenter.of(pair), settings, say=_say, open_browser=browser)
     return 0
 
 

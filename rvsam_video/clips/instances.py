@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.clips.frames import ClipFrames, Size, Source, resize_mask, shortest_side
+from rvsam_video.clips.restarts import RestartingClipSegmenter
 from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Image
 from rvsam_video.mask_rle import decode_mask, encode_mask
+from rvsam_video.presets import find_preset
 from rvsam_video.results import FrameResult
 from rvsam_video.segmenters.base import Segmenter
-from rvsam_video.settings import SegmentationSettings
+from rvsam_video.settings import RestartSettings, SegmentationSettings
 from rvsam_video.trackers.base import ClipTracker
 
 
@@ -67,7 +69,7 @@ def instance_settings(base: SegmentationSettings | None = None) -> SegmentationS
         base: what else holds; None takes the preset "paper" without its oddities.
     """
     if base is None:
-        base = replace(SegmentationSettings.preset("paper"), sam_pt_exact=False)
+        base = replace(find_preset("paper").settings, sam_pt_exact=False)
     return replace(
         base, overlap=True, refinements=0, other_objects_as_negatives=False, group_size=100
     )
@@ -153,6 +155,7 @@ class InstanceSegmenter:
         propose: finds masks in a picture, see `automatic_proposals`.
         settings: constants of the engine, see `instance_settings`.
         options: how instances are found.
+        restarts: when tracking is restarted from predicted masks; None never does.
     """
 
     def __init__(
@@ -162,18 +165,25 @@ class InstanceSegmenter:
         propose: Proposer,
         settings: SegmentationSettings | None = None,
         options: InstanceOptions | None = None,
+        restarts: RestartSettings | None = None,
     ) -> None:
         self.settings = settings or instance_settings()
         self.options = options or InstanceOptions()
         self._propose = propose
         self._rule = shortest_side(self.options.shortest_side, self.options.longest_side)
-        self._engine = ClipSegmenter(
-            tracker,
-            segmenter,
-            self.settings,
-            rule=self._rule,
-            batch_size=self.options.batch_size,
-        )
+        self._engine: ClipSegmenter | RestartingClipSegmenter
+        if restarts is None:
+            self._engine = ClipSegmenter(
+                tracker,
+                segmenter,
+                self.settings,
+                rule=self._rule,
+                batch_size=self.options.batch_size,
+            )
+        else:
+            self._engine = RestartingClipSegmenter(
+                tracker, segmenter, self.settings, restarts, rule=self._rule
+            )
 
     def segment(self, source: Source, size: Size | None = None) -> list[Instance]:
         """Return the objects of a clip in the order in which they were found; maybe none.

@@ -28,14 +28,13 @@ from rvsam_video.clips.schedule import (
     SMALLEST_AREA,
     Chunk,
     FinishedChunk,
-    RestartSettings,
     restart_chunks,
 )
 from rvsam_video.clips.segmenter import ClipSegmenter, check_ids, parts_of
 from rvsam_video.frame import Frame
 from rvsam_video.results import FrameResult, PointTable
 from rvsam_video.segmenters.base import MaskPrediction, Segmenter
-from rvsam_video.settings import SegmentationSettings
+from rvsam_video.settings import RestartSettings, SegmentationSettings
 from rvsam_video.trackers.base import ClipTracker
 
 

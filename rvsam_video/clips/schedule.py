@@ -11,21 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import UsageError
-
-RestartVariant = Literal["horizon", "median-area", "similar-area", "similar-area-together"]
-"""Where a chunk is left, in SAM-PT's order A, B, C, D:
-
-* horizon: in its last frame, or where the next object starts;
-* median-area: where the mask's area is the lower median of the chunk;
-* similar-area: where it is most like that in the chunk's first frame;
-* similar-area-together: the same summed over the chunk's objects, one frame for all.
-"""
+from rvsam_video.settings import RestartSettings
 
 SMALLEST_AREA = 25
 """A mask of so many pixels, or fewer, is no mask to restart from (SAM-PT)."""
@@ -35,41 +25,6 @@ _MISSING = 720.0
 
 _BONUS = 36.0
 """Taken off the difference in the frame where the next object starts (SAM-PT)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartSettings:
-    """How tracking is restarted.
-
-    Attributes:
-        variant: where.
-        horizon: frames of a chunk, 2 or more.
-        tracker_horizon: frames that the tracker sees for it, at least as many.
-        sam_pt_exact: where an object has no mask to restart from, take the frame that the public
-            code happens to take, often the very next; by default it is the chunk's last.
-    """
-
-    variant: RestartVariant = "median-area"
-    horizon: int = 24
-    tracker_horizon: int = 24
-    sam_pt_exact: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse values that no run could use.
-
-        Raises:
-            UsageError: naming the value and what is allowed.
-        """
-        if self.variant not in get_args(RestartVariant):
-            names = ", ".join(get_args(RestartVariant))
-            msg = f"the restart variant is {self.variant!r}; choose one of: {names}"
-            raise UsageError(msg)
-        if not 2 <= self.horizon <= self.tracker_horizon:
-            msg = (
-                f"horizon is {self.horizon} and tracker_horizon {self.tracker_horizon}; "
-                "the first must be at least 2, the second no less than the first"
-            )
-            raise UsageError(msg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.errors import PromptError
+from rvsam_video.json_values import Json
 from rvsam_video.prompts.as_json import prompts_to_json
 from rvsam_video.prompts.prompt import Prompt, check_against_frame
-from rvsam_video.runs.identity import Json
 from rvsam_video.trackers.base import QueryPoints
 
 NO_OBJECT = 0
@@ -106,6 +106,17 @@ class PointRequest:
         if count and not regions:
             parts.append((NO_OBJECT, self.query_frame, grid_points(count, frame_size)))
         return _joined(parts)
+
+    def __str__(self) -> str:
+        """Say in a few words what is followed."""
+        count = sum(len(prompt.points) for prompt in self.prompts)
+        regions = sum(item.mask is not None or item.box is not None for item in self.prompts)
+        parts = [f"{count} point{'s' * (count > 1)}"] if count else []
+        if self.grid or regions or not self.prompts:
+            side = self.grid or DEFAULT_GRID
+            inside = f" inside {regions} region{'s' * (regions > 1)}" if regions else ""
+            parts.append(f"a grid of {side}x{side} points{inside}")
+        return " and ".join(parts)
 
     def to_json(self) -> dict[str, Json]:
         """Return the request for `run.json`."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import OutputError
-from rvsam_video.runs.identity import Json, as_json
+from rvsam_video.json_values import Json, as_json
 from rvsam_video.sinks.base import Mark
 from rvsam_video.writing import replacing
 

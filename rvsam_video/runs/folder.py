@@ -19,7 +19,8 @@ from rvsam_video.runs.layout import (
     remove_results,
     remove_working_files,
 )
-from rvsam_video.runs.identity import Json, as_json, first_difference
+from rvsam_video.json_values import Json, as_json
+from rvsam_video.runs.identity import first_difference
 from rvsam_video.runs.record import (
     RunRecord,
     RunStatus,
@@ -126,6 +127,11 @@ class RunFolder(ClosesItself):
         """Whether the run has ended and nothing is left to do."""
         return self.record.status == "complete"
 
+    @property
+    def checkpoint_file(self) -> Path:
+        """Where the checkpoint is kept."""
+        return self.path / PARTS_FOLDER / CHECKPOINT_FILE
+
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Make this the place where the run goes on after a kill, in one step.
 
@@ -134,8 +140,36 @@ class RunFolder(ClosesItself):
         Raises:
             OutputError: if it cannot be written; the checkpoint before then stays in force.
         """
-        save_checkpoint(checkpoint, self.path / PARTS_FOLDER / CHECKPOINT_FILE)
+        save_checkpoint(checkpoint, self.checkpoint_file)
         self.checkpoint = checkpoint
+
+    def stand_at(self, place: Path | None) -> None:
+        """Make an earlier checkpoint the one that counts.
+
+        Args:
+            place: its file; None for the very start.
+
+        Raises:
+            OutputError: if it is damaged, or cannot be put in its place.
+        """
+        checkpoint = None if place is None else load_checkpoint(place)
+        if checkpoint is None:
+            with writing(self.checkpoint_file):
+                self.checkpoint_file.unlink(missing_ok=True)
+            self.checkpoint = None
+        else:
+            self.save_checkpoint(checkpoint)
+
+    def change_command(self, command: Mapping[str, Json]) -> None:
+        """Note that the run is one of another command from now on.
+
+        What is written must be what that command would have written so far.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        self.record = dataclasses.replace(self.record, command=as_json(command))
+        self._save()
 
     def update(
         self,

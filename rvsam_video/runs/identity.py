@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from rvsam_video.errors import SourceError
-
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
-"""Anything that JSON can hold."""
+from rvsam_video.json_values import Json
 
 _END_BYTES = 1 << 20
 """Read at each end of a file: containers keep their index there, and it takes milliseconds."""
 
 _DIGITS = 16
 _LONGEST_SHOWN = 60
-
-
-def as_json(values: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the values as they come back from a JSON file: tuples as lists, paths as text."""
-    copied: dict[str, Json] = json.loads(json.dumps(values, default=str))
-    return copied
 
 
 def first_difference(old: Json, new: Json, name: str = "") -> str | None:

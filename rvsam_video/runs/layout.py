@@ -56,13 +56,13 @@ _WORKING_PATTERNS = (
     "*.jsonl",
     "thumbnails.*",
     "points.rows",
-    "page-*.npz",
+    "stop-*.npz",
 )
 
 
-def page_checkpoint(frame: int) -> str:
-    """Return the name of the state before a frame, which a run on the page can go back to."""
-    return f"page-{frame:08d}.npz"
+def stop_file(frame: int) -> str:
+    """Return the name of the state before a frame, which a run can go back to."""
+    return f"stop-{frame:08d}.npz"
 
 
 def remove_results(folder: Path) -> None:

@@ -1,140 +1,40 @@
-"""The loop of a run: frames in, results into a run folder, resumable after a kill."""
+"""The one loop of runs: frames in, results into a run folder, a frame at a time.
+
+`drive` goes through to the end, as commands do. The page holds a `Run` and steps through it, and
+can go back to a frame and take other prompts from there on. Either way what is on disk is the same.
+"""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Literal, Protocol
 
-from rvsam_video.streaming.engine import DECODE_AHEAD
-from rvsam_video.errors import OutputError, RvsamError, SourceError, UsageError
-from rvsam_video.frame import Frame
-from rvsam_video.runs.checkpoint import Checkpoint
-from rvsam_video.runs.folder import RunFolder
-from rvsam_video.runs.identity import Json
-from rvsam_video.runs.latency import Latencies
+from rvsam_video.closing import ClosesItself
+from rvsam_video.errors import OutputError, RvsamError, SourceError
 from rvsam_video.results import FrameResult
+from rvsam_video.runs.checkpoint import Checkpoint
+from rvsam_video.runs.feed import Feed
+from rvsam_video.runs.folder import RunFolder
+from rvsam_video.runs.job import FrameSession, Job, RunListener, RunSummary, Silent, summary_of
+from rvsam_video.runs.latency import Latencies
 from rvsam_video.runs.options import CommonOptions
+from rvsam_video.runs.stops import Stops
 from rvsam_video.sinks.background import BackgroundWriter
-from rvsam_video.sinks.base import Sink
-from rvsam_video.sources import prefetch
 from rvsam_video.sources.base import FrameSource
-from rvsam_video.snapshot import Arrays
-from rvsam_video.trackers.base import PointTracker
 
 CHECKPOINT_EVERY = 25
 """Frames between two checkpoints: at most this much work is done again after a kill."""
 
-
-class FrameSession(Protocol):
-    """Turns the frames of one video into results; `Session` and `PointSession` are such."""
-
-    @property
-    def last_index(self) -> int:
-        """Index of the frame pushed last, -1 before the first."""
-
-    def push(self, frame: Frame) -> list[FrameResult]:
-        """Take the next frame; return the results that became final."""
-
-    def flush(self) -> list[FrameResult]:
-        """End of the video: return the results still held back."""
-
-    def snapshot(self) -> Arrays:
-        """Return everything that later results depend on."""
-
-    def restore(self, arrays: Arrays) -> None:
-        """Go on where `snapshot` was taken."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Job:
-    """One kind of run, ready to begin.
-
-    Attributes:
-        session: takes the frames.
-        sinks: take the results, by name.
-        command: all that decides the results; a run is resumed only if this is the same.
-        device: what the networks run on.
-        weights: file, hash and licence of each network's weights, by their name in `run.json`.
-        begin: writes what is known before the first frame into the run folder.
-        unused: says at the end what was asked for and never came.
-    """
-
-    session: FrameSession
-    sinks: Mapping[str, Sink]
-    command: Mapping[str, Json]
-    device: str
-    weights: Mapping[str, Mapping[str, str]]
-    begin: Callable[[Path], None]
-    unused: Callable[[], list[str]]
-
-    @property
-    def notices(self) -> list[str]:
-        """What must be told of the licences of the weights."""
-        return [facts["notice"] for facts in self.weights.values() if "notice" in facts]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSummary:
-    """How a run ended.
-
-    Attributes:
-        folder: the run folder.
-        status: `complete`, or `interrupted` when it was asked to stop.
-        frames: frames tracked, those of earlier parts of a resumed run included.
-        seconds: time this took, likewise.
-        files: what was written.
-        counts: bad and dropped frames and the like.
-        messages: sentences for people.
-    """
-
-    folder: Path
-    status: Literal["complete", "interrupted"]
-    frames: int
-    seconds: float
-    files: tuple[Path, ...]
-    counts: dict[str, int]
-    messages: tuple[str, ...]
-
-    @property
-    def frames_per_second(self) -> float:
-        """Average speed, reading and writing included."""
-        return self.frames / self.seconds if self.seconds > 0 else 0.0
-
-
-class RunListener(Protocol):
-    """Is told what a run does."""
-
-    def message(self, text: str) -> None:
-        """Take a sentence for people."""
-
-    def started(self, total: int | None, done: int) -> None:
-        """Tracking begins; `total` frames are expected (None: unknown), `done` are there."""
-
-    def result(self, result: FrameResult) -> None:
-        """A frame is final."""
-
-
-class Silent:
-    """A listener that ignores everything."""
-
-    def message(self, text: str) -> None:
-        """Ignore a sentence."""
-
-    def started(self, total: int | None, done: int) -> None:
-        """Ignore the start."""
-
-    def result(self, result: FrameResult) -> None:
-        """Ignore a frame."""
+Prepare = Callable[[FrameSource], Job]
+"""Loads networks and makes everything that depends on the source. It is called after the source is
+open: a wrong path should not cost the loading of a network."""
 
 
 def drive(
     options: CommonOptions,
-    prepare: Callable[[FrameSource], Job],
+    prepare: Prepare,
     listener: RunListener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
@@ -142,8 +42,7 @@ def drive(
 
     Args:
         options: what to read, and where to write.
-        prepare: loads networks and makes everything that depends on the source. It is called
-            after the source is open: a wrong path should not cost the loading of a network.
+        prepare: makes the job.
         listener: is told what happens.
         should_stop: asked after every frame; once it says yes, the run closes its files and ends
             as `interrupted`, to be resumed by the same call.
@@ -154,188 +53,287 @@ def drive(
         WeightsError: if weights cannot be had, or are those of another network.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
-    listener = listener or Silent()
-    with options.open() as source:
-        job = prepare(source)
-        for notice in job.notices:
-            listener.message(notice)
-        with RunFolder.open(options.out, job.command, overwrite=options.overwrite) as folder:
-            if folder.complete:
-                listener.message(f"{folder.path} is already complete; --overwrite starts again")
-                return _summary(folder, ())
-            folder.update(device=job.device, notes=job.weights)
-            if folder.checkpoint is None:
-                job.begin(folder.path)
-                return _Run(options, folder, job, listener, should_stop).go(source)
-            _refuse_unrepeatable(options, source)
-            source.close()
-            with options.open(folder.checkpoint.next_frame) as rest:
-                return _Run(options, folder, job, listener, should_stop).go(rest)
+    with Run(options, prepare, listener) as run:
+        if run.folder.complete:
+            run.listener.message(f"{run.folder.path} is already complete; --overwrite starts again")
+            return run.summary()
+        run.listener.started(run.feed.expected, run.frames)
+        while not run.ended:
+            run.step()
+            if should_stop():
+                break
+        return run.finish()
 
 
-def refuse_endless(tracker: PointTracker, source: FrameSource) -> None:
-    """Refuse a tracker that answers at the end of the video for a source that has none.
+class Run(ClosesItself):
+    """One source being tracked into its folder.
+
+    Args:
+        options: what to read, and where to write.
+        prepare: makes the job.
+        listener: is told what happens.
+        seekable: keep places to come back to, see `go_to`.
+
+    Attributes:
+        listener: is told what happens.
+        feed: where frames come from.
+        job: what is run.
+        folder: where it is written.
+        session: turns frames into results.
+        frames: how many results are written.
+        last: the newest result, None before the first.
+        ended: whether the video came to its end.
 
     Raises:
-        UsageError: naming what to choose instead.
+        UsageError: if a name or value makes no sense.
+        SourceError: if the source cannot be read.
+        WeightsError: if weights cannot be had, or are those of another network.
+        OutputError: if the folder belongs to another command, or cannot be written.
     """
-    if source.live and tracker.lookahead == sys.maxsize:
-        msg = (
-            f"{tracker.name} answers at the end of the video, but {source.name} is live and would "
-            "fill the memory first; choose a tracker that streams, such as cotracker3-online"
-        )
-        raise UsageError(msg)
 
-
-def _refuse_unrepeatable(options: CommonOptions, source: FrameSource) -> None:
-    if source.live or options.source == "-":
-        msg = (
-            f"{options.out} holds an interrupted run of {source.name}, which cannot be read again "
-            "from the same frame on; use --overwrite, or another folder with --out"
-        )
-        raise OutputError(msg)
-
-
-def _summary(folder: RunFolder, files: tuple[Path, ...]) -> RunSummary:
-    record = folder.record
-    return RunSummary(
-        folder=folder.path,
-        status="complete" if folder.complete else "interrupted",
-        frames=record.counts.get("frames", 0),
-        seconds=record.timings.get("total", 0.0),
-        files=files,
-        counts=dict(record.counts),
-        messages=record.messages,
-    )
-
-
-class _Run:
-    """One call of `drive`: the loop over frames between two ends that may both be checkpoints."""
+    session: FrameSession
 
     def __init__(
         self,
         options: CommonOptions,
-        folder: RunFolder,
-        job: Job,
-        listener: RunListener,
-        should_stop: Callable[[], bool],
+        prepare: Prepare,
+        listener: RunListener | None = None,
+        *,
+        seekable: bool = False,
     ) -> None:
-        self.options, self.folder, self.job = options, folder, job
-        self.session = job.session
-        self.writer = BackgroundWriter(job.sinks)
-        self.listener, self.should_stop = listener, should_stop
+        self._options, self.listener = options, listener or Silent()
+        self._writer: BackgroundWriter | None = None
+        self._built: list[Path] | None = None
+        self._timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)
+        self._latencies = Latencies()
+        self._unsaved = 0
         self.frames = 0
-        self.dropped = 0
-        self.latencies = Latencies()
-        self.arrived: dict[int, float] = {}
-        self.timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)
-
-    def go(self, source: FrameSource) -> RunSummary:
-        """Do the run, and leave a folder that is complete or can be resumed, come what may."""
+        self.last: FrameResult | None = None
+        self._opened = ExitStack()
         try:
-            self._restore()
-            try:
-                complete = self._track(source)
-            except SourceError:
-                self._commit(source)
-                self.writer.finish(False)
-                raise
-            files = tuple(self.writer.finish(complete))
+            self.feed = self._opened.enter_context(Feed(options))
+            self.job = prepare(self.feed.source)
+            self.folder = self._opened.enter_context(
+                RunFolder.open(options.out, self.job.command, overwrite=options.overwrite)
+            )
+            self.ended = self.folder.complete
+            self._stops = Stops(self.folder.path) if seekable else None
+            if not self.ended:
+                self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        """Begin in an empty folder, or go on where its checkpoint is."""
+        for facts in self.job.weights.values():
+            if "notice" in facts:
+                self.listener.message(facts["notice"])
+        checkpoint = self.folder.checkpoint
+        if checkpoint is not None:
+            self._refuse_unrepeatable()
+            self._timings |= self.folder.record.timings
+        self.folder.update(device=self.job.device, notes=self.job.weights)
+        self.job.begin(self.folder.path)
+        self._stand_at(checkpoint)
+        if checkpoint is not None:
+            self.listener.message(
+                f"resuming {self.folder.path} at frame {checkpoint.next_frame}"
+            )
+
+    def _refuse_unrepeatable(self) -> None:
+        if self.live or self._options.source == "-":
+            msg = (
+                f"{self._options.out} holds an interrupted run of {self.feed.source.name}, which "
+                "cannot be read again from the same frame on; use --overwrite, or another folder "
+                "with --out"
+            )
+            raise OutputError(msg)
+
+    def _stand_at(self, checkpoint: Checkpoint | None) -> None:
+        """Stand where a checkpoint was made, or before the first frame."""
+        self.session = self.job.session()
+        self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
+        if checkpoint is not None:
+            self.session.restore(checkpoint.state)
+            self.frames = int(str(checkpoint.info["frames"]))
+        self.feed.stand_at(checkpoint.next_frame if checkpoint is not None else 0)
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come by the clock, and cannot be read again."""
+        return self.feed.source.live
+
+    @property
+    def next_frame(self) -> int:
+        """Index of the frame that is to come next; results may lag behind by the lookahead."""
+        return self.session.last_index + 1
+
+    def step(self) -> list[FrameResult]:
+        """Track one frame, or end the video; return the results that became final.
+
+        Raises:
+            SourceError: if the source is lost; what there is can be resumed.
+            OutputError: if a result cannot be written.
+        """
+        with self._noting_failure():
+            with self._clock("reading"):
+                frame = self.feed.next()
+            with self._clock("tracking"):
+                results = self.session.flush() if frame is None else self.session.push(frame)
+            self.ended = frame is None
+            self._write(results)
+            self._unsaved += 1
+            if self._unsaved >= CHECKPOINT_EVERY and not self.ended:
+                self.commit()
+        return results
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Leave a folder that says why it failed and can be resumed."""
+        try:
+            yield
         except RvsamError as error:
+            if isinstance(error, SourceError):
+                # What was read is worth having; the reason of the failure is the first one.
+                with suppress(OutputError):
+                    self.build()
             self.folder.finish("failed", str(error))
             raise
-        finally:
-            self.writer.close()
-        self._tell(source, complete)
-        self.folder.finish("complete" if complete else "interrupted")
-        return _summary(self.folder, files)
-
-    def _restore(self) -> None:
-        checkpoint = self.folder.checkpoint
-        if checkpoint is None:
-            self.writer.start()
-            return
-        self.session.restore(checkpoint.state)
-        self.writer.start(checkpoint.marks)
-        self.frames = int(str(checkpoint.info["frames"]))
-        self.timings |= self.folder.record.timings
-        self.listener.message(f"resuming {self.folder.path} at frame {checkpoint.next_frame}")
-
-    def _track(self, source: FrameSource) -> bool:
-        """Push all frames and write their results; return whether the source came to its end."""
-        limit = self.options.max_frames
-        total = source.frame_count
-        if limit is not None:
-            total = limit if total is None else min(limit, total)
-        self.listener.started(total, self.frames)
-        policy = self.options.live or ("drop" if source.live else "block")
-        # What waits is late: a live picture is taken when it is wanted, not before.
-        depth = 1 if policy == "drop" else DECODE_AHEAD
-        with closing(prefetch(_arriving(source), depth, policy=policy)) as frames:
-            unsaved = 0
-            for arrived, frame in self._timed(iter(frames)):
-                if limit is not None and frame.index >= limit:
-                    break
-                self.arrived[frame.index] = arrived
-                with self._clock("tracking"):
-                    results = self.session.push(frame)
-                self._write(results)
-                self.dropped = frames.dropped
-                unsaved += 1
-                stop = self.should_stop()
-                if stop or unsaved == CHECKPOINT_EVERY:
-                    unsaved = 0
-                    self._commit(source)
-                if stop:
-                    return False
-        self._write(self.session.flush())
-        return True
 
     def _write(self, results: list[FrameResult]) -> None:
+        writer = self._opened_writer()
         with self._clock("writing"):
             for result in results:
-                self.writer.write(result)
+                writer.write(result)
         for result in results:
             self.frames += 1
-            self.latencies.add(time.monotonic() - self.arrived.pop(result.index))
+            self.last = result
+            if (age := self.feed.age(result.index)) is not None:
+                self._latencies.add(age)
             self.listener.result(result)
 
-    def _commit(self, source: FrameSource) -> None:
-        """Make everything so far durable: after this, a kill loses nothing of it."""
+    def _opened_writer(self) -> BackgroundWriter:
+        """Return what writes, opened behind the last checkpoint if it is not open."""
+        self._built = None
+        if self._writer is None:
+            checkpoint = self.folder.checkpoint
+            self._writer = BackgroundWriter(self.job.sinks())
+            self._writer.start(None if checkpoint is None else checkpoint.marks)
+        return self._writer
+
+    def commit(self) -> None:
+        """Make everything so far durable: after this, a kill loses nothing of it.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        self._unsaved = 0
         with self._clock("writing"):
             self.folder.save_checkpoint(
                 Checkpoint(
-                    next_frame=self.session.last_index + 1,
-                    marks=self.writer.commit(),
+                    next_frame=self.next_frame,
+                    marks=self._opened_writer().commit(),
                     state=self.session.snapshot(),
                     info={"frames": self.frames},
                 )
             )
-        self._count(source)
+            if self._stops is not None and not self.live:
+                self._stops.keep(self.next_frame, self.folder.checkpoint_file)
+        self._count()
 
-    def _count(self, source: FrameSource) -> None:
+    def change(self, job: Job) -> None:
+        """Take a job that asks for something else from now on; what is tracked stays.
+
+        Raises:
+            OutputError: if it cannot be noted.
+        """
+        self.job = job
+        self.folder.change_command(job.command)
+        job.begin(self.folder.path)
+
+    def go_to(self, frame: int, job: Job) -> None:
+        """Make `frame` one that is still to come, and take another job from there on.
+
+        Everything tracked from the last place before it on is dropped, so a few frames may have to
+        be tracked again. A live source cannot go back: there the job counts from now on.
+
+        Args:
+            frame: index of the earliest frame that the new job asks something else of.
+            job: the new one; before that frame it asks for the same.
+
+        Raises:
+            OutputError: if what is written cannot be taken back.
+        """
+        if self.live:
+            self.change(job)
+            return
+        if frame >= self.next_frame > 0:
+            self.commit()
+        self._close_writer()
+        self._built = None
+        # In this order a kill leaves a folder that some job can go on with: the old one until the
+        # command is changed, the new one from then on.
+        place = None if self._stops is None else self._stops.back_to(frame)
+        self.folder.stand_at(place)
+        self.change(job)
+        self._stand_at(self.folder.checkpoint)
+
+    def build(self) -> list[Path]:
+        """Build the final files of what there is; the run can go on afterwards.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        if self._built is None:
+            if not self.ended:
+                self.commit()
+            self._built = self._opened_writer().finish(self.ended)
+            self._close_writer()
+            self._count()
+        return self._built
+
+    def finish(self) -> RunSummary:
+        """Build the final files, and say in `run.json` how the run ended.
+
+        Raises:
+            OutputError: if something cannot be written.
+        """
+        with self._noting_failure():
+            files = self.build()
+            self._tell()
+            self.folder.finish("complete" if self.ended else "interrupted")
+        return self.summary(files)
+
+    def summary(self, files: list[Path] | None = None) -> RunSummary:
+        """Return how the run stands.
+
+        Args:
+            files: what was written.
+        """
+        return summary_of(self.folder.record, self.folder.path, files or ())
+
+    def _count(self) -> None:
         """Put timings and counts into `run.json`."""
-        report, before = source.report, self.folder.record.counts
+        report, before = self.feed.source.report, self.folder.record.counts
         counts = {
             "frames": self.frames,
             # A resumed image folder does not read the pictures before its start again.
             "bad_packets": max(report.bad_packets, before.get("bad_packets", 0)),
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
-            "dropped": self.dropped,
+            "dropped": self.feed.dropped,
         }
-        self.folder.update(timings=self.timings, counts=counts)
+        self.folder.update(timings=self._timings, counts=counts)
 
-    def _tell(self, source: FrameSource, complete: bool) -> None:
+    def _tell(self) -> None:
         """Tell the listener and `run.json` what went wrong."""
-        self._count(source)
-        messages = [*source.report.messages]
-        if self.dropped:
-            messages.append(f"dropped {self.dropped} frames that came faster than tracked")
-        if source.live and self.latencies.count:
-            messages.append(str(self.latencies))
-            self.timings |= self.latencies.to_dict()
-            self.folder.update(timings=self.timings)
-        if complete:
+        messages = [*self.feed.source.report.messages]
+        if self.feed.dropped:
+            messages.append(f"dropped {self.feed.dropped} frames that came faster than tracked")
+        if self.live and self._latencies.count:
+            messages.append(str(self._latencies))
+            self.folder.update(timings=self._latencies.to_dict())
+        if self.ended:
             messages += self.job.unused()
         for message in messages:
             if message not in self.folder.record.messages:
@@ -348,20 +346,15 @@ class _Run:
         began = time.perf_counter()
         yield
         spent = time.perf_counter() - began
-        self.timings[part] += spent
-        self.timings["total"] += spent
+        self._timings[part] += spent
+        self._timings["total"] += spent
 
-    def _timed(self, frames: Iterator[tuple[float, Frame]]) -> Iterator[tuple[float, Frame]]:
-        """Pass frames on, timing the wait for each."""
-        while True:
-            with self._clock("reading"):
-                item = next(frames, None)
-            if item is None:
-                return
-            yield item
+    def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
-
-def _arriving(source: FrameSource) -> Iterator[tuple[float, Frame]]:
-    """Give each frame with the time at which it was there, by the monotonic clock."""
-    for frame in source:
-        yield time.monotonic(), frame
+    def close(self) -> None:
+        """Let go of everything; what was committed can be resumed. Can be called twice."""
+        self._close_writer()
+        self._opened.close()

@@ -1,34 +1,37 @@
-"""A whole run: read a source, track, write everything into a run folder, resume after a kill."""
+"""A run that follows objects: prompts and a source in, masks and all that is made of them out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rvsam_video.streaming.engine import DEFAULT_SEGMENTER, VideoSegmenter
-from rvsam_video.runs.layout import PROMPTS_FILE
-from rvsam_video.runs.identity import Json
-from rvsam_video.part_devices import part_devices
+from rvsam_video.errors import UsageError
+from rvsam_video.json_values import Json
+from rvsam_video.methods import Method, Pair
 from rvsam_video.prompts.as_json import prompts_to_json
 from rvsam_video.prompts.files import save_prompts
-from rvsam_video.prompts.prompt import Prompt
-from rvsam_video.runs.loop import Job, RunListener, RunSummary, Silent, drive, refuse_endless
+from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
+from rvsam_video.runs.job import (
+    Job,
+    Ready,
+    RunListener,
+    RunSummary,
+    Silent,
+    nothing_to_do,
+    refuse_endless,
+)
+from rvsam_video.runs.layout import PROMPTS_FILE
+from rvsam_video.runs.loop import drive
 from rvsam_video.runs.options import CommonOptions
-from rvsam_video.segmenters import Segmenter, create_segmenter
-from rvsam_video.segmenters import weights_of as segmenter_weights
-from rvsam_video.streaming.session import Session
-from rvsam_video.settings import SegmentationSettings
-from rvsam_video.sinks.base import SinkContext, create_sinks
+from rvsam_video.sinks.base import Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import DEFAULT_SINKS
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.pictures import ImageSequence
-from rvsam_video.trackers import PointTracker, create_tracker
-from rvsam_video.trackers import weights_of as tracker_weights
-from rvsam_video.trackers.clips import as_sam_pt
-
-__all__ = ["RunListener", "RunOptions", "RunSummary", "Silent", "run"]
+from rvsam_video.streaming.engine import VideoSegmenter
+from rvsam_video.streaming.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,42 +42,18 @@ class RunOptions(CommonOptions):
         prompts: what to follow.
         save: names of outputs, of `rvsam_video.sinks.names.SINK_NAMES`.
         background: RGB colour behind cut-out objects.
-        segmenter: registry name.
-        checkpoint: a file of weights for the segmenter, instead of the published ones.
-        backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
-        settings: constants of the engine.
     """
 
-    prompts: list[Prompt]
+    prompts: Sequence[Prompt]
     save: tuple[str, ...] = DEFAULT_SINKS
     background: tuple[int, int, int] = (0, 255, 0)
-    segmenter: str = DEFAULT_SEGMENTER
-    checkpoint: Path | None = None
-    backend: str = "torch"
-    settings: SegmentationSettings = field(default_factory=SegmentationSettings)
-
-    def command(
-        self, source: FrameSource, weights: Mapping[str, Mapping[str, str]]
-    ) -> dict[str, Json]:
-        """Return all that decides the results; a run is resumed only if this is the same."""
-        return {
-            **self.reading(source),
-            "prompts": prompts_to_json(self.prompts),
-            "save": sorted(self.save),
-            "background": list(self.background),
-            "tracker": self.tracker,
-            "segmenter": self.segmenter,
-            **{name: facts.get("sha256") for name, facts in weights.items()},
-            "device": self.device,
-            "backend": self.backend,
-            "settings": self.settings.to_dict(),
-        }
 
 
 def run(
     options: RunOptions,
     listener: RunListener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    ready: Ready = nothing_to_do,
 ) -> RunSummary:
     """Track a source into a run folder; go on where the same run was interrupted.
 
@@ -83,6 +62,8 @@ def run(
         listener: is told what happens.
         should_stop: asked after every frame; once it says yes, the run closes its files and ends
             as `interrupted`, to be resumed by the same call.
+        ready: is called once source, names and prompts are known to be right, before anything is
+            loaded.
 
     Raises:
         UsageError: if a name or value makes no sense.
@@ -91,60 +72,151 @@ def run(
         WeightsError: if weights cannot be had, or are those of another network.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
-    return drive(options, partial(_prepare, options), listener, should_stop)
+    prepare = partial(ObjectJob.load, options, listener=listener or Silent(), ready=ready)
+    return drive(options, prepare, listener, should_stop)
 
 
-def _prepare(options: RunOptions, source: FrameSource) -> Job:
-    sinks = create_sinks(options.save, options.out, _context(source, options.background))
-    tracker, segmenter = load_parts(options)
-    refuse_endless(tracker, source)
-    weights = {
-        "weights": segmenter_weights(options.segmenter, options.checkpoint),
-        "tracker_weights": tracker_weights(options.tracker, options.tracker_checkpoint),
-    }
-    session = VideoSegmenter(tracker, segmenter, options.settings).session(options.prompts)
-    session.check_prompts(source.size)
+class ObjectJob(Job):
+    """A run that follows objects, ready to begin; `load` makes one.
 
-    def begin(folder: Path) -> None:
-        save_prompts(
-            folder / PROMPTS_FILE, options.prompts, frame_size=source.size, source=source.name
-        )
-
-    return Job(
-        session=session,
-        sinks=sinks,
-        command=options.command(source, weights),
-        # Parts without a network run where everything else does.
-        device=str(getattr(segmenter, "device", None) or getattr(tracker, "device", "cpu")),
-        weights=weights,
-        begin=begin,
-        unused=partial(_unused, session),
-    )
-
-
-def load_parts(options: RunOptions) -> tuple[PointTracker, Segmenter]:
-    """Load tracker and segmenter of a run.
+    Args:
+        options: what to read, follow and write.
+        source: where the frames come from; looked at for its name and size.
+        segmenter: what tracks, loaded from the method of the options; its parts have names.
 
     Raises:
-        UsageError: if a name is unknown, or the device cannot be used.
-        WeightsError: if weights cannot be had, or are those of another network.
+        UsageError: if a part of the segmenter has no name.
+        WeightsError: if a file of weights has gone.
     """
-    on_tracker, on_segmenter = part_devices(options.tracker, options.segmenter, options.device)
-    segmenter = create_segmenter(
-        options.segmenter, options.checkpoint, on_segmenter, options.backend
-    )
-    tracker = create_tracker(options.tracker, options.tracker_checkpoint, on_tracker)
-    return as_sam_pt(tracker) if options.settings.sam_pt_exact else tracker, segmenter
+
+    def __init__(
+        self, options: RunOptions, source: FrameSource, segmenter: VideoSegmenter
+    ) -> None:
+        if segmenter.pair is None:
+            raise UsageError("a run needs a tracker and a segmenter by name: register your own")
+        self._options, self._pair, self._segmenter = options, segmenter.pair, segmenter
+        self._reading = options.reading(source)
+        self._context = sink_context(source, options.background)
+        self._size, self._name = source.size, source.name
+        self._session: Session | None = None
+        self.device, self.weights = self._pair.device, self._pair.weights()
+        self.command = self._command()
+
+    @classmethod
+    def load(
+        cls, options: RunOptions, source: FrameSource, listener: RunListener, ready: Ready
+    ) -> ObjectJob:
+        """Load the networks for an open source, and make everything that depends on it.
+
+        Args:
+            options: what to read, follow and write.
+            source: where the frames come from.
+            listener: is told what is loaded.
+            ready: is called before, with what is to be loaded.
+
+        Raises:
+            UsageError: if a name is unknown, or the device cannot be used.
+            PromptError: if a prompt does not fit the frames.
+            WeightsError: if weights cannot be had, or are those of another network.
+        """
+        # What is wrong with names and prompts should not wait for networks.
+        pair = streaming_pair(options.method)
+        create_sinks(options.save, options.out)
+        check_prompts(options.prompts, source.size)
+        ready(pair.parts)
+        listener.message(f"{pair}; {_followed(options.prompts)}")
+        segmenter = VideoSegmenter.of(pair)
+        refuse_endless(segmenter.tracker, source)
+        return cls(options, source, segmenter)
+
+    def asking(self, prompts: Sequence[Prompt]) -> ObjectJob:
+        """Return the same job with other prompts; the networks are shared.
+
+        Raises:
+            PromptError: if one does not fit the frames.
+        """
+        other = copy(self)
+        other._options = replace(self._options, prompts=prompts)
+        check_prompts(prompts, self._size)
+        other.command = other._command()
+        return other
+
+    def _command(self) -> Mapping[str, Json]:
+        options = self._options
+        return {
+            **self._reading,
+            "prompts": prompts_to_json(options.prompts),
+            "save": sorted(options.save),
+            "background": list(options.background),
+            **self._pair.identity(),
+        }
+
+    def session(self) -> Session:
+        """Begin the video."""
+        self._session = self._segmenter.session(self._options.prompts)
+        self._session.check_prompts(self._size)
+        return self._session
+
+    def sinks(self) -> Mapping[str, Sink]:
+        """Make what takes the results."""
+        return create_sinks(self._options.save, self._options.out, self._context)
+
+    def begin(self, folder: Path) -> None:
+        """Write what is followed into the folder, to be replayed.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        save_prompts(
+            folder / PROMPTS_FILE,
+            self._options.prompts,
+            frame_size=self._size,
+            source=self._name,
+        )
+
+    def unused(self) -> list[str]:
+        """Say which prompts belong to frames that never came."""
+        pending = () if self._session is None else self._session.pending
+        return [
+            f"the prompt of {prompt.where} was not used: the video ended before it"
+            for prompt in pending
+        ]
 
 
-def _unused(session: Session) -> list[str]:
-    return [
-        f"the prompt of {prompt.where} was not used: the video ended before it"
-        for prompt in session.pending
-    ]
+def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> None:
+    """Check that prompts go together, and fit frames of (width, height) pixels.
+
+    Raises:
+        PromptError: if one does not.
+    """
+    for prompt in merge_prompts(prompts):
+        check_against_frame(prompt, frame_size)
 
 
-def _context(source: FrameSource, background: tuple[int, int, int]) -> SinkContext:
+def _followed(prompts: Sequence[Prompt]) -> str:
+    objects = sorted({prompt.object_id for prompt in prompts})
+    return f"object{'s' * (len(objects) > 1)} {', '.join(map(str, objects))}"
+
+
+def streaming_pair(method: Method) -> Pair:
+    """Return the parts of a method that is to stream.
+
+    Raises:
+        UsageError: if a name is unknown, or the preset reads clips again and again.
+    """
+    pair = method.resolve()
+    if pair.restarts is not None:
+        msg = (
+            f"the preset {pair.preset} reads a clip again and again, which `eval davis` and "
+            "`eval uvo` do; give --restart-every to get new points while streaming"
+        )
+        raise UsageError(msg)
+    return pair
+
+
+def sink_context(
+    source: FrameSource, background: tuple[int, int, int] = (0, 255, 0)
+) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
     video_id = Path(source.name).stem or source.name
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):

@@ -1,13 +1,14 @@
-"""`CommonOptions`: what every kind of run reads, where it writes, and which tracker it uses."""
+"""`CommonOptions`: what every kind of run reads, where it writes, and what it tracks with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rvsam_video.streaming.engine import DEFAULT_TRACKER
-from rvsam_video.runs.identity import Json, fingerprint
+from rvsam_video.json_values import Json
+from rvsam_video.methods import Method
+from rvsam_video.runs.identity import fingerprint
 from rvsam_video.sources import open_source
 from rvsam_video.sources.base import BadFrames, FrameSource, Reader
 from rvsam_video.sources.reconnecting import RECONNECT_SECONDS, Reconnecting
@@ -20,9 +21,7 @@ class CommonOptions:
     Attributes:
         source: whatever `open_source` takes.
         out: the run folder.
-        tracker: registry name.
-        tracker_checkpoint: a file of weights for the tracker, instead of the published ones.
-        device: "auto", or a PyTorch device; for networks.
+        method: tracker and segmenter, their weights and constants, and the device.
         overwrite: begin anew where another run has been.
         max_frames: read only frames with a lower index; None reads all.
         reader: what decodes video files.
@@ -35,9 +34,7 @@ class CommonOptions:
 
     source: str
     out: Path
-    tracker: str = DEFAULT_TRACKER
-    tracker_checkpoint: Path | None = None
-    device: str = "auto"
+    method: Method = field(default_factory=Method)
     overwrite: bool = False
     max_frames: int | None = None
     reader: Reader = "pyav"
@@ -70,4 +67,5 @@ class CommonOptions:
             "max_frames": self.max_frames,
             "reader": self.reader,
             "on_bad_frame": self.on_bad_frame,
+            "live": self.live,
         }

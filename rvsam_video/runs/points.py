@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
-from rvsam_video.runs.identity import Json
+from rvsam_video.methods import announced
 from rvsam_video.points.queries import PointRequest
-from rvsam_video.streaming.point_session import PointSession
-from rvsam_video.runs.loop import Job, RunListener, RunSummary, drive, refuse_endless
+from rvsam_video.runs.job import (
+    Job,
+    Ready,
+    RunListener,
+    RunSummary,
+    Silent,
+    nothing_to_do,
+    refuse_endless,
+)
+from rvsam_video.runs.loop import drive
 from rvsam_video.runs.options import CommonOptions
-from rvsam_video.sinks.base import SinkContext, create_sinks
+from rvsam_video.sinks.base import Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import POINT_SINKS
 from rvsam_video.sources.base import FrameSource
-from rvsam_video.trackers import create_tracker, weights_of
+from rvsam_video.streaming.point_session import PointSession
 
 DEFAULT_TRAIL = 15
 """Half a second at 30 frames per second: shows where things go and still leaves the picture."""
@@ -34,23 +43,12 @@ class PointRunOptions(CommonOptions):
     save: tuple[str, ...] = tuple(POINT_SINKS)
     trail: int = DEFAULT_TRAIL
 
-    def command(self, source: FrameSource, weights: Mapping[str, str]) -> dict[str, Json]:
-        """Return all that decides the results; a run is resumed only if this is the same."""
-        return {
-            **self.reading(source),
-            "points": self.request.to_json(),
-            "save": sorted(self.save),
-            "trail": self.trail,
-            "tracker": self.tracker,
-            "tracker_weights": weights.get("sha256"),
-            "device": self.device,
-        }
-
 
 def run_points(
     options: PointRunOptions,
     listener: RunListener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    ready: Ready = nothing_to_do,
 ) -> RunSummary:
     """Follow points through a source into a run folder; go on where the same run was interrupted.
 
@@ -59,6 +57,8 @@ def run_points(
         listener: is told what happens.
         should_stop: asked after every frame; once it says yes, the run closes its files and ends
             as `interrupted`, to be resumed by the same call.
+        ready: is called once source, names and points are known to be right, before anything is
+            loaded.
 
     Raises:
         UsageError: if a name or value makes no sense.
@@ -67,30 +67,70 @@ def run_points(
         WeightsError: if weights cannot be had, or are those of another network.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
-    return drive(options, partial(_prepare, options), listener, should_stop)
+    prepare = partial(PointJob, options, listener=listener or Silent(), ready=ready)
+    return drive(options, prepare, listener, should_stop)
 
 
-def _prepare(options: PointRunOptions, source: FrameSource) -> Job:
-    queries, object_ids = options.request.points(source.size)
-    sinks = create_sinks(options.save, options.out, SinkContext(queries=queries), POINT_SINKS)
-    tracker = create_tracker(options.tracker, options.tracker_checkpoint, options.device)
-    refuse_endless(tracker, source)
-    weights = weights_of(options.tracker, options.tracker_checkpoint)
-    session = PointSession(tracker, queries, object_ids, options.trail)
-    return Job(
-        session=session,
-        sinks=sinks,
-        command=options.command(source, weights),
-        device=str(getattr(tracker, "device", "cpu")),
-        weights={"tracker_weights": weights},
-        # All there is to know is in run.json already.
-        begin=lambda _folder: None,
-        unused=partial(_unused, session),
-    )
+class PointJob(Job):
+    """A run that follows points, ready to begin.
 
+    Args:
+        options: what to read, follow and write.
+        source: where the frames come from.
+        listener: is told what is loaded.
+        ready: is called before, with what is to be loaded.
 
-def _unused(session: PointSession) -> list[str]:
-    return [
-        f"the points of frame {frame} were not used: the video ended before it"
-        for frame in session.pending.tolist()
-    ]
+    Raises:
+        UsageError: if a name is unknown, or the device cannot be used.
+        PromptError: if a point does not fit the frames, or there is none.
+        WeightsError: if weights cannot be had, or are those of another network.
+    """
+
+    def __init__(
+        self,
+        options: PointRunOptions,
+        source: FrameSource,
+        listener: RunListener,
+        ready: Ready,
+    ) -> None:
+        self._options = options
+        part = options.method.resolve_tracker()
+        self._queries, self._object_ids = options.request.points(source.size)
+        self._context = SinkContext(queries=self._queries)
+        create_sinks(options.save, options.out, self._context, POINT_SINKS)
+        ready([part])
+        listener.message(f"{announced(part, device=part.place)}; {options.request}")
+        self._tracker = part.load_tracker()
+        refuse_endless(self._tracker, source)
+        self._session: PointSession | None = None
+        self.device, self.weights = part.place, {"tracker_weights": part.weights}
+        self.command = {
+            **options.reading(source),
+            "points": options.request.to_json(),
+            "save": sorted(options.save),
+            "trail": options.trail,
+            **part.identity(),
+            "device": part.place,
+        }
+
+    def session(self) -> PointSession:
+        """Begin the video."""
+        self._session = PointSession(
+            self._tracker, self._queries, self._object_ids, self._options.trail
+        )
+        return self._session
+
+    def sinks(self) -> Mapping[str, Sink]:
+        """Make what takes the results."""
+        return create_sinks(self._options.save, self._options.out, self._context, POINT_SINKS)
+
+    def begin(self, folder: Path) -> None:
+        """Write nothing: all there is to know is in `run.json` already."""
+
+    def unused(self) -> list[str]:
+        """Say which frames with points never came."""
+        pending = [] if self._session is None else self._session.pending.tolist()
+        return [
+            f"the points of frame {frame} were not used: the video ended before it"
+            for frame in pending
+        ]

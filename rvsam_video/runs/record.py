@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from rvsam_video.errors import OutputError
-from rvsam_video.runs.identity import Json, as_json
+from rvsam_video.json_values import Json, as_json
 from rvsam_video.writing import replacing
 
 RunStatus = Literal["running", "interrupted", "complete", "failed"]

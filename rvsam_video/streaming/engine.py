@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from rvsam_video.frame import Frame, Image
+from rvsam_video.methods import AUTO, Method, Pair
 from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult
-from rvsam_video.segmenters import Segmenter, create_segmenter
+from rvsam_video.segmenters import Segmenter
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.sources import open_source, prefetch
 from rvsam_video.streaming.session import Session
-from rvsam_video.trackers import PointTracker, create_tracker
+from rvsam_video.trackers import PointTracker
 
 DECODE_AHEAD = 4
 """Frames decoded while the engine works on another: enough to smooth out key frames."""
 
-DEFAULT_TRACKER = "lucas-kanade"
-DEFAULT_SEGMENTER = "grabcut"
+_LOGGER = logging.getLogger(__name__)
 
 
 class VideoSegmenter:
@@ -27,11 +28,24 @@ class VideoSegmenter:
 
     Args:
         tracker: a registry name (see `rvsam_video.trackers.tracker_names`) or an own tracker.
-        segmenter: a registry name (see `rvsam_video.segmenters.segmenter_names`) or an own one.
+            "auto" takes the best one whose weights are on this machine, else one that needs none;
+            nothing is downloaded for it.
+        segmenter: a registry name (see `rvsam_video.segmenters.segmenter_names`) or an own one;
+            "auto" likewise.
+        settings: constants of the engine; None takes those of the preset, else the defaults.
+        preset: a name of `rvsam_video.presets.PRESETS`: settings, and the parts that "auto" takes.
+        device: "auto" (CUDA, else Apple's GPU, else the CPU), or a PyTorch device; for networks.
+        backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
+
+    Attributes:
+        tracker: follows the points.
+        segmenter: turns points into masks.
         settings: constants of the engine.
+        pair: both parts as they were chosen by name; None if one is the caller's own.
 
     Raises:
-        UsageError: if a name is unknown.
+        UsageError: if a name is unknown, or there is no such device.
+        WeightsError: if weights cannot be had, or are those of another network.
 
     Example:
         >>> import rvsam_video
@@ -47,13 +61,49 @@ class VideoSegmenter:
 
     def __init__(
         self,
-        tracker: str | PointTracker = DEFAULT_TRACKER,
-        segmenter: str | Segmenter = DEFAULT_SEGMENTER,
+        tracker: str | PointTracker = AUTO,
+        segmenter: str | Segmenter = AUTO,
         settings: SegmentationSettings | None = None,
+        *,
+        preset: str | None = None,
+        device: str = "auto",
+        backend: str = "torch",
     ) -> None:
-        self.tracker = create_tracker(tracker) if isinstance(tracker, str) else tracker
-        self.segmenter = create_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
-        self.settings = settings or SegmentationSettings()
+        pair = Method(
+            preset=preset,
+            tracker=tracker if isinstance(tracker, str) else AUTO,
+            segmenter=segmenter if isinstance(segmenter, str) else AUTO,
+            device=device,
+            backend=backend,
+            settings=settings,
+        ).resolve()
+        self.settings = pair.settings
+        named = isinstance(tracker, str) and isinstance(segmenter, str)
+        self.pair: Pair | None = pair if named else None
+        if named:
+            _LOGGER.info("%s", pair)
+            self.tracker, self.segmenter = pair.load()
+            return
+        self.tracker = pair.tracker.load_tracker() if isinstance(tracker, str) else tracker
+        self.segmenter = (
+            pair.segmenter.load_segmenter() if isinstance(segmenter, str) else segmenter
+        )
+
+    @classmethod
+    def of(cls, pair: Pair) -> VideoSegmenter:
+        """Load what a method came to.
+
+        Args:
+            pair: from `Method.resolve`.
+
+        Raises:
+            UsageError: if there is no such device or backend.
+            WeightsError: if weights cannot be had, or are those of another network.
+        """
+        tracker, segmenter = pair.load()
+        loaded = cls(tracker, segmenter, pair.settings)
+        loaded.pair = pair
+        return loaded
 
     def session(self, prompts: Sequence[Prompt] = ()) -> Session:
         """Begin a video whose frames will be pushed by the caller."""

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.frame import Frame, Image, check_next
+from rvsam_video.methods import AUTO, Method
 from rvsam_video.points.queries import DEFAULT_GRID, PointRequest, query_points
 from rvsam_video.results import FrameResult, PointTable, point_states
 from rvsam_video.snapshot import Arrays, frames_from_arrays, frames_to_arrays, nested, prefixed
 from rvsam_video.sources import open_source, prefetch
-from rvsam_video.streaming.engine import DECODE_AHEAD, DEFAULT_TRACKER
-from rvsam_video.trackers import create_tracker
+from rvsam_video.streaming.engine import DECODE_AHEAD
 from rvsam_video.trackers.base import (
     PointTracker,
     QueryPoints,
@@ -31,7 +31,8 @@ def track_points(
     *,
     grid: int = DEFAULT_GRID,
     query_frame: int = 0,
-    tracker: str | PointTracker = DEFAULT_TRACKER,
+    tracker: str | PointTracker = AUTO,
+    device: str = "auto",
 ) -> Iterator[TrackedPoints]:
     """Follow points through a video; answers come while it is being read.
 
@@ -40,7 +41,9 @@ def track_points(
         queries: (N, 3) frame, x, y, or (N, 2) x, y in frame 0; pixels. None takes a grid.
         grid: points on each side of the grid.
         query_frame: index of the frame that the grid starts in.
-        tracker: a registry name (see `rvsam_video.trackers.tracker_names`) or an own tracker.
+        tracker: a registry name (see `rvsam_video.trackers.tracker_names`) or an own tracker;
+            "auto" takes the best one whose weights are on this machine, else lucas-kanade.
+        device: "auto", or a PyTorch device; for trackers with a network.
 
     Yields:
         one answer per frame, in order; ids are rows of `queries`, or of the grid row by row. A
@@ -58,7 +61,9 @@ def track_points(
         0 [0 1] [ True  True]
         1 [0 1] [ True  True]
     """
-    chosen = create_tracker(tracker) if isinstance(tracker, str) else tracker
+    if isinstance(tracker, str):
+        tracker = Method(tracker=tracker, device=device).resolve_tracker().load_tracker()
+    chosen = tracker
 
     def starting(size: tuple[int, int]) -> QueryPoints:
         if queries is not None:

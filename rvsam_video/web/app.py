@@ -19,6 +19,7 @@ from rvsam_video.errors import RvsamError, UsageError
 from rvsam_video.web.archive import file_chunks, zip_chunks
 from rvsam_video.web.bodies import Body
 from rvsam_video.web.clicks import Click
+from rvsam_video.web.desk import Desk
 from rvsam_video.web.files import file_below, printable_name, receive, videos_below
 from rvsam_video.web.guard import Guard
 from rvsam_video.web.settings import WebSettings
@@ -66,10 +67,10 @@ def create_app(visitors: Visitors, settings: WebSettings) -> Starlette:
             route("/api/rename", page.rename, "POST"),
             route("/api/remove", page.remove, "POST"),
             route("/api/click", page.click, "POST"),
-            route("/api/undo", page.simple("undo"), "POST"),
-            route("/api/track", page.simple("track"), "POST"),
-            route("/api/pause", page.simple("pause"), "POST"),
-            route("/api/stop", page.simple("stop"), "POST"),
+            route("/api/undo", page.simple(Desk.undo), "POST"),
+            route("/api/track", page.simple(Desk.track), "POST"),
+            route("/api/pause", page.simple(Desk.pause), "POST"),
+            route("/api/stop", page.simple(Desk.stop), "POST"),
             route("/api/frame/{index:int}", page.frame, "GET"),
             route("/api/files", page.list_files, "GET"),
             route("/api/file/{name:path}", page.file, "GET"),
@@ -167,18 +168,20 @@ class Page:
 
     async def new_object(self, _request: Request, visitor: Visitor) -> Response:
         """Add an object."""
-        return JSONResponse(await _done(visitor.studio.new_object()))
+        return JSONResponse(await _done(visitor.studio.do(Desk.new_object)))
 
     async def rename(self, request: Request, visitor: Visitor) -> Response:
         """Name an object."""
         body = await Body.of(request)
         object_id, name = body.whole("object", 1, 255), body.text("name")
-        return JSONResponse(await _done(visitor.studio.rename(object_id, name)))
+        return JSONResponse(
+            await _done(visitor.studio.do(lambda desk: desk.rename(object_id, name)))
+        )
 
     async def remove(self, request: Request, visitor: Visitor) -> Response:
         """Remove an object."""
-        body = await Body.of(request)
-        return JSONResponse(await _done(visitor.studio.remove(body.whole("object", 1, 255))))
+        object_id = (await Body.of(request)).whole("object", 1, 255)
+        return JSONResponse(await _done(visitor.studio.do(lambda desk: desk.remove(object_id))))
 
     async def click(self, request: Request, visitor: Visitor) -> Response:
         """Take a click or a box."""
@@ -192,23 +195,23 @@ class Page:
             click = Click(object_id, frame, point=(x, y), label=body.whole("label", 0, 1))
         return JSONResponse(await _done(visitor.studio.click(click)))
 
-    def simple(self, name: str) -> Handler:
-        """Return a handler that calls the studio's method of this name."""
+    def simple(self, work: Callable[[Desk], dict[str, Any]]) -> Handler:
+        """Return a handler that does something at the visitor's desk."""
 
         async def handler(_request: Request, visitor: Visitor) -> Response:
-            future: Future[dict[str, Any]] = getattr(visitor.studio, name)()
-            return JSONResponse(await _done(future))
+            return JSONResponse(await _done(visitor.studio.do(work)))
 
         return handler
 
     async def frame(self, request: Request, visitor: Visitor) -> Response:
         """Send a frame with its masks."""
-        picture = await _done(visitor.studio.view(request.path_params["index"]))
+        index: int = request.path_params["index"]
+        picture = await _done(visitor.studio.do(lambda desk: desk.view(index)))
         return Response(picture, media_type="image/jpeg")
 
     async def list_files(self, _request: Request, visitor: Visitor) -> Response:
         """Say what there is to take away."""
-        folder, paths = await _done(visitor.studio.files())
+        folder, paths = await _done(visitor.studio.do(Desk.files))
         names = [
             {"name": path.relative_to(folder).as_posix(), "size": path.stat().st_size}
             for path in paths
@@ -218,7 +221,7 @@ class Page:
 
     async def file(self, request: Request, visitor: Visitor) -> Response:
         """Send one file of the run; only names that the run itself has written are known."""
-        folder, paths = await _done(visitor.studio.files())
+        folder, paths = await _done(visitor.studio.do(Desk.files))
         known = {path.relative_to(folder).as_posix(): path for path in paths}
         path = known.get(request.path_params["name"])
         if path is None:
@@ -231,7 +234,7 @@ class Page:
 
     async def archive(self, _request: Request, visitor: Visitor) -> Response:
         """Send the whole run as a ZIP file that is made while it is sent."""
-        folder, paths = await _done(visitor.studio.files())
+        folder, paths = await _done(visitor.studio.do(Desk.files))
         return StreamingResponse(
             zip_chunks(folder, paths),
             media_type="application/zip",

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rvsam_video.errors import UsageError
+from rvsam_video.runs.objects import RunOptions
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
-SAVE = ("masks", "overlay", "rle", "points", "summary")
-"""Outputs of a run on the page; `masks` is needed to show tracked frames again."""
+PLAIN = RunOptions(source="", out=Path(), prompts=())
+"""What a command without options would do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,8 @@ class WebSettings:
         keep_seconds: an idle visitor's session and files are removed after this.
         view_width: pixels; frames are sent no wider.
         jpeg_quality: of the frames sent, 1 to 100.
-        save: outputs of a run.
+        run: what else holds for every run: outputs, and how sources are read. Its source, prompts
+            and folder are not looked at. The output `masks` shows tracked frames again.
 
     Raises:
         UsageError: for a value that makes no sense, or an open address without a token.
@@ -50,7 +52,7 @@ class WebSettings:
     keep_seconds: float = 3600.0
     view_width: int = 960
     jpeg_quality: int = 85
-    save: tuple[str, ...] = SAVE
+    run: RunOptions = PLAIN
 
     def __post_init__(self) -> None:
         """Refuse what would be unsafe or cannot work."""
@@ -63,7 +65,7 @@ class WebSettings:
         if self.root is not None and not self.root.is_dir():
             msg = f"{self.root} is no folder; --root is the folder whose videos can be chosen"
             raise UsageError(msg)
-        if "masks" not in self.save:
+        if "masks" not in self.run.save:
             msg = "the page needs the output masks; add it to --save"
             raise UsageError(msg)
         for name, low, high in (

@@ -156,18 +156,20 @@ def describe_weights(name: str, path: str | Path | None = None) -> dict[str, str
     What users must be told of the licence, if anything, is under "notice".
 
     Args:
-        name: a key of `PUBLISHED`.
+        name: of the part that the weights are for; nothing is known of those of an own part.
         path: the file that was loaded; None for the published one in the cache. Of a file that is
             not the published one neither licence nor authors are known.
 
     Raises:
         WeightsError: if the file is not there.
     """
-    entry = find_weights(name)
+    entry = PUBLISHED.get(name)
+    if path is None and entry is None:
+        return {}
     # Loading has just verified the published file; one more look at its bytes gives the hash.
-    file = cached_file(entry) if path is None else Path(path)
+    file = cached_file(find_weights(name)) if path is None else Path(path)
     facts = {"file": str(file), "sha256": file_sha256(file)}
-    if path is None or _is_published(entry, file, facts["sha256"]):
+    if entry is not None and (path is None or _is_published(entry, file, facts["sha256"])):
         facts |= {"licence": entry.licence, "citation": entry.citation, "url": entry.url}
         facts |= {"notice": entry.notice} if entry.notice else {}
     return facts

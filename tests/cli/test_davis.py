@@ -91,7 +91,7 @@ def test_a_preset_for_whole_clips_runs_with_other_parts(davis, tmp_path, capsys)
     plain = ["--preset", "paper", "--tracker", "lucas-kanade", "--segmenter", "grabcut"]
     one = evaluate(davis, tmp_path / "run", *plain, "--sequences", "first")
     assert main(one) == 0
-    assert "tracker lucas-kanade, segmenter grabcut, preset paper" in capsys.readouterr().err
+    assert "tracker lucas-kanade, segmenter grabcut (no weights)" in capsys.readouterr().err
     with (tmp_path / "run" / TABLES[1]).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["Sequence"] for row in rows] == ["first_1", "first_2", "first_3"]
@@ -146,7 +146,7 @@ def test_another_command_does_not_mix_and_overwrite_begins_anew(davis, tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--preset", "papper"], "there is no preset named 'papper'; choose one of: default"),
+        (["--preset", "papper"], "there is no preset named 'papper'; did you mean 'paper'? Choose"),
         (["--tracker", "lukas"], "there is no tracker named 'lukas'"),
         (["--segmenter", "grapcut"], "there is no segmenter named 'grapcut'"),
         (["--sequences", "third"], "there are no annotations of third"),

@@ -29,7 +29,8 @@ def here(tmp_path, monkeypatch, fakes):
         Image.fromarray(picture).save(folder / f"{index:05}.png")
     # Pictures are enlarged to a shortest side of 360: a square is 90 pixels wide there.
     disc = fakes.DiscSegmenter(radius=45)
-    monkeypatch.setitem(segmenters._FACTORIES, "repvit-sam", lambda *_: disc)
+    entry = segmenters.SegmenterEntry(build=lambda _asked: disc, network=True)
+    monkeypatch.setitem(segmenters.SEGMENTERS._entries, "repvit-sam", entry)
     monkeypatch.setattr(instances, "automatic_proposals", lambda _: squares)
     # Weights that are there are not fetched; nobody reads these.
     (tmp_path / "repvit_sam.pt").touch()

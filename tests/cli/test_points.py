@@ -39,7 +39,7 @@ def test_a_grid_into_a_folder_named_after_the_video(here, capsys):
     assert main(["points", "clip.mp4", "--grid", "3"]) == 0
     shown = capsys.readouterr()
     assert "rvsam-runs/clip-points" in shown.out
-    assert "tracker lucas-kanade (no weights needed; rvsam-video weights fetch" in shown.err
+    assert "tracker lucas-kanade (no weights); a grid of 3x3 points" in shown.err
     assert "a grid of 3x3 points" in shown.err
     folder = here / "rvsam-runs" / "clip-points"
     assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == [

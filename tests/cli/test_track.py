@@ -39,8 +39,8 @@ def test_a_click_becomes_a_folder_of_results(here, capsys):
     shown = capsys.readouterr()
     assert "8 frames" in shown.out
     assert "rvsam-runs/clip" in shown.out
-    assert "tracker lucas-kanade (no weights needed" in shown.err
-    assert "segmenter grabcut (no weights needed" in shown.err
+    opening = "tracker lucas-kanade, segmenter grabcut (no weights); object 1"
+    assert shown.err.splitlines()[0] == opening
     assert (here / "rvsam-runs" / "clip" / "overlay.mp4").is_file()
 
 
@@ -129,7 +129,7 @@ def test_bare_points_open_the_page_on_this_video_and_this_folder(here, monkeypat
     assert main(["track", "clip.mp4", "--save", "rle", "--points"]) == 0
     (settings,) = served
     assert (settings.source, settings.out) == ("clip.mp4", Path("rvsam-runs/clip"))
-    assert (settings.save, settings.host) == (("masks", "rle"), "127.0.0.1")
+    assert (settings.run.save, settings.host) == (("masks", "rle"), "127.0.0.1")
 
 
 def test_bare_points_never_replace_a_run_unasked(here, capsys):

@@ -38,9 +38,13 @@ def here(weights, tmp_path, monkeypatch):
 
     variant = registry.SamVariant("repvit-sam", weights[1], fusible=False)
     monkeypatch.setitem(registry.SAM_VARIANTS, "repvit-sam", variant)
-    monkeypatch.setitem(
-        segmenters._FACTORIES, "repvit-sam", lambda *given: registry.load_sam(variant, *given)
+    entry = segmenters.SegmenterEntry(
+        build=lambda asked: registry.load_sam(
+            variant, asked.checkpoint, asked.device, asked.backend
+        ),
+        network=True,
     )
+    monkeypatch.setitem(segmenters.SEGMENTERS._entries, "repvit-sam", entry)
     monkeypatch.setenv("RVSAM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RVSAM_OFFLINE", "1")
     SyntheticClip(frames=3, size=(160, 90)).write(tmp_path / "clip.mp4")
@@ -71,13 +75,13 @@ def test_auto_takes_weights_that_are_there(here, weights, capsys, monkeypatch):
     (here / "cache").mkdir()
     (here / "cache" / "repvit_sam.pt").write_bytes(weights[0].read_bytes())
     assert main(TRACK) == 0
-    assert "segmenter repvit-sam (published weights, Apache-2.0" in capsys.readouterr().err
+    assert "segmenter repvit-sam (Apache-2.0)" in capsys.readouterr().err
     assert record(here)["notes"]["weights"]["licence"] == "Apache-2.0"
 
 
 def test_auto_says_that_it_goes_without(here, capsys):
     assert main(TRACK) == 0
-    assert "segmenter grabcut (no weights needed" in capsys.readouterr().err
+    assert "segmenter grabcut (no weights)" in capsys.readouterr().err
     assert record(here)["notes"]["weights"] == {}
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rvsam_video.demos.run import DemoReport, run_demo
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.errors import OutputError, UsageError
+from rvsam_video.methods import Method
 from rvsam_video.results import FrameResult
 from rvsam_video.sources import open_source
 
@@ -23,7 +24,7 @@ class Notes:
         self.totals: list[int | None] = []
 
     def message(self, text: str) -> None:
-        raise AssertionError(text)
+        assert text == "tracker lucas-kanade, segmenter grabcut (no weights); objects 1, 2, 3"
 
     def started(self, total: int | None, done: int) -> None:
         self.totals.append(total)
@@ -107,7 +108,10 @@ def test_a_stopped_demo_reports_what_was_done(tmp_path: Path) -> None:
     assert report.contact_sheet.exists()
 
 
-@pytest.mark.parametrize("wrong", [{"tracker": "none"}, {"segmenter": "none"}, {"frames": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"method": Method(tracker="none")}, {"method": Method(segmenter="none")}, {"frames": 0}],
+)
 def test_what_makes_no_demo_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"'none'|frames of a synthetic clip is 0"):
         run_demo(tmp_path, **{"frames": 1, **wrong})

@@ -18,6 +18,7 @@ from PIL import Image
 
 from rvsam_video import OutputError, Prompt, PromptError, SourceError, UsageError, load_prompts
 from rvsam_video.demos.synthetic import SyntheticClip
+from rvsam_video.methods import Method
 from rvsam_video.runs.objects import RunOptions, run
 
 FRAMES = 60
@@ -173,7 +174,7 @@ def test_a_complete_run_is_not_done_again(options):
     assert summary.status == "complete"
     assert summary.frames == FRAMES
     assert (options.out / "overlay.mp4").stat().st_mtime_ns == stamp
-    assert "already complete" in listener.messages[0]
+    assert "already complete" in listener.messages[-1]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def test_only_what_was_asked_for_is_written(options):
 def test_nothing_is_made_when_the_request_is_wrong(options, tmp_path):
     for change, kind in (
         ({"source": "no-such.mp4"}, SourceError),
-        ({"tracker": "nobody"}, UsageError),
+        ({"method": Method(tracker="nobody")}, UsageError),
         ({"save": ("masks", "hologram")}, UsageError),
         ({"prompts": [Prompt.create(points=[[500, 20]])]}, PromptError),
     ):

@@ -16,6 +16,8 @@ import pytest
 from rvsam_video import Frame, FrameResult, OutputError, Prompt, UsageError
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.points.queries import PointRequest
+from rvsam_video.methods import Method
+from rvsam_video.trackers import TRACKERS, TrackerEntry
 from rvsam_video.runs.points import PointRunOptions, run_points
 from rvsam_video.results import PointState, PointTable
 from rvsam_video.sinks.base import SinkContext
@@ -139,8 +141,9 @@ def test_points_after_the_end_are_reported(options):
 
 
 def test_a_live_source_needs_a_tracker_that_streams(options, fakes, monkeypatch):
-    whole = fakes.DriftTracker(lookahead=sys.maxsize)
-    monkeypatch.setattr("rvsam_video.runs.points.create_tracker", lambda *_: whole)
+    whole = TrackerEntry(build=lambda _asked: fakes.DriftTracker(lookahead=sys.maxsize))
+    monkeypatch.setitem(TRACKERS._entries, "whole", whole)
+    options = replace(options, method=Method(tracker="whole"))
     camera = SimpleNamespace(
         live=True, name="camera 0", size=(160, 90), frame_count=None, close=lambda: None
     )

@@ -11,7 +11,7 @@ from rvsam_video.trackers import (
     COTRACKER_VARIANTS,
     create_tracker,
     tracker_names,
-    weights_of,
+    tracker_weights,
 )
 from rvsam_video.trackers.cotracker.loading import network_with_weights
 from rvsam_video.weights.fetch import PUBLISHED
@@ -83,7 +83,7 @@ def test_a_file_may_hold_the_weights_bare_or_under_model(tmp_path, wrap):
     path = saved(tmp_path / "weights.pth", "v3_online", wrap)
     tracker = create_tracker("cotracker3-online", path, "cpu")
     assert (tracker.name, tracker.lookahead) == ("cotracker3-online", 15)
-    facts = weights_of("cotracker3-online", path)
+    facts = tracker_weights("cotracker3-online", path)
     assert facts["file"] == str(path)
     assert set(facts) == {"file", "sha256"}
 

@@ -1,8 +1,5 @@
 """`LucasKanade`: a point tracker without weights, on pyramidal optical flow.
 
 In come frames and query points; out come places, visibility and confidence, frame by frame.
+Importing this loads no OpenCV.
 """
-
-from .tracker import LucasKanade
-
-__all__ = ["LucasKanade"]

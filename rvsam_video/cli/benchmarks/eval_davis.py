@@ -14,17 +14,18 @@ from rvsam_video.cli.benchmarks.davis_options import (
     sequence_names,
     show_scores,
 )
-from rvsam_video.cli.benchmarks.method_options import (
-    MethodArguments,
-    method_options,
-    prepare_method,
-)
 from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.methods import (
+    MethodArguments,
+    make_ready,
+    method_of,
+    method_options,
+    say_licences,
+)
 from rvsam_video.cli.progress import Reporter, reporter_for
 from rvsam_video.cli.running import stop_on_interrupt
 
 if TYPE_CHECKING:
-    from rvsam_video.evals.building import Method
     from rvsam_video.evals.davis.run import TrackedSequence
 
 
@@ -58,7 +59,6 @@ def command(  # noqa: PLR0913 (one parameter per option)
     Example:
       rvsam-video eval davis --root DAVIS --out runs/davis --workers 2
     """  # noqa: D301 (click reads \b)
-    from rvsam_video.evals.building import Method
     from rvsam_video.evals.davis.layout import find_davis
     from rvsam_video.evals.davis.run import evaluate_davis
 
@@ -69,11 +69,12 @@ def command(  # noqa: PLR0913 (one parameter per option)
         names=sequence_names(sequences),
         resolution=resolution,
     )
-    method = Method(**given)
-    prepare_method(method, shown=not as_json)
+    method = method_of(given).resolve()
+    make_ready(method.parts, shown=not as_json)
+    say_licences(method.parts, shown=not as_json)
     reporter = reporter_for(as_json=as_json)
     with reporter, stop_on_interrupt(reporter) as asked:
-        reporter.say(_opening_line(method))
+        reporter.say(str(method))
         reporter.start(sum(len(sequence.truth) for sequence in chosen.sequences), 0)
         show = _Show(reporter, asked, len(chosen.sequences))
         try:
@@ -89,11 +90,6 @@ def command(  # noqa: PLR0913 (one parameter per option)
         show_scores(done.scores, done.files)
         click.echo(_speed_line(done.frames, done.seconds))
     return 0
-
-
-def _opening_line(method: Method) -> str:
-    parts = method.parts()
-    return f"tracker {parts.tracker}, segmenter {parts.segmenter}, preset {parts.name}"
 
 
 def _speed_line(frames: int, seconds: float) -> str:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from rvsam_video.cli.benchmarks.method_options import (
-    MethodArguments,
-    method_options,
-    prepare_method,
-)
 from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.methods import (
+    MethodArguments,
+    make_ready,
+    method_of,
+    method_options,
+    say_licences,
+)
 from rvsam_video.cli.progress import reporter_for
 from rvsam_video.errors import UsageError
 
@@ -69,12 +71,11 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video eval uvo --root data --preset paper --out runs/uvo
     """  # noqa: D301 (click reads \b)
     from rvsam_video.clips.instances import InstanceOptions
-    from rvsam_video.evals.building import Method
     from rvsam_video.evals.uvo.run import UvoOptions, run_uvo, uvo_frames
     from rvsam_video.evals.uvo.scores import uvo_annotations
 
     annotations = uvo_annotations(root, version=version, split=split)
-    method = Method(**given)
+    method = method_of(given).resolve()
     ids = _ids(videos)
     options = UvoOptions(
         annotations=annotations,
@@ -87,9 +88,9 @@ def command(  # noqa: PLR0913 (one parameter per option)
     )
     reporter = reporter_for(as_json=as_json)
     with reporter:
-        prepare_method(method, shown=not as_json)
-        parts = method.parts()
-        reporter.say(f"tracker {parts.tracker}, segmenter {parts.segmenter}, preset {parts.name}")
+        make_ready(method.parts, shown=not as_json)
+        say_licences(method.parts, shown=not as_json)
+        reporter.say(str(method))
 
         def progress(video: TruthVideo, state: State) -> None:
             reporter.say(f"video {video.id}: {state}")

@@ -306,7 +306,7 @@ def test_the_command_line_tracks_and_scores(davis, tmp_path, capsys):
     common = ["--root", str(davis), "--query-mode", "strided", "--sequences", "first"]
     assert main(["eval", "tapvid", *common, "--out", str(out)]) == 0
     shown = capsys.readouterr()
-    assert "tracker lucas-kanade, queries strided" in shown.err
+    assert "tracker lucas-kanade (no weights), queries strided" in shown.err
     assert "first: done" in shown.err
     assert "AJ" in shown.out
     assert "mean of 1" in shown.out

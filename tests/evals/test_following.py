@@ -1,21 +1,21 @@
-"""What benchmarks run: names and settings, and both ways of following objects through a folder."""
+"""Both ways of following objects through a folder, and what presets make of them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from rvsam_video import SegmentationSettings, UsageError, VideoSegmenter
+from rvsam_video import SegmentationSettings, VideoSegmenter
 from rvsam_video.clips.frames import longest_side
 from rvsam_video.clips.segmenter import ClipSegmenter
 from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.evals.building import Method, Streaming, WholeClips, build
-from rvsam_video.part_devices import part_devices
-from rvsam_video.presets import PRESETS
+from rvsam_video.evals.following import Streaming, WholeClips, follower_of, restarts_of
+from rvsam_video.methods import Method
 from rvsam_video.segmenters.grabcut.segmenter import GrabCut
+from rvsam_video.settings import RestartVariant
 from rvsam_video.trackers.clips import ForwardClip
 from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade
 
@@ -41,46 +41,21 @@ def objects(clip):
     return {number: numbers == number for number in clip.object_ids}
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_brings_its_parts_and_names_replace_them(name):
-    assert Method(preset=name).parts() == PRESETS[name]
-    given = Method(preset=name, tracker="cotracker2", segmenter="grabcut", seed=5).parts()
-    settings = replace(PRESETS[name].settings, seed=5)
-    assert given == replace(
-        PRESETS[name], tracker="cotracker2", segmenter="grabcut", settings=settings
-    )
-
-
-def test_the_default_needs_no_weights():
-    parts = Method().parts()
-    assert (parts.tracker, parts.segmenter) == ("lucas-kanade", "grabcut")
-    assert parts.settings == SegmentationSettings()
-    identity = Method().identity()
-    assert identity["preset"] == "default"
-    assert identity["weights"] is None
-    assert identity["tracker_weights"] is None
-
-
-@pytest.mark.parametrize("part", ["preset", "tracker", "segmenter"])
-def test_unknown_names_are_told_with_those_there_are(part):
-    with pytest.raises(UsageError, match=f"no {part} named 'nobody'; choose one of: "):
-        Method(**{part: "nobody"}).parts()
-
-
-def test_a_device_is_for_the_parts_with_a_network():
-    assert part_devices("cotracker1", "grabcut", "cuda") == ("cuda", "auto")
-    assert part_devices("lucas-kanade", "repvit-sam", "cuda") == ("auto", "cuda")
-    assert part_devices("cotracker1", "repvit-sam", "cuda") == ("cuda", "cuda")
-    assert part_devices("lucas-kanade", "grabcut", "cuda") == ("cuda", "cuda")
-    with pytest.raises(UsageError, match="runs on the CPU"):
-        build(Method(device="cuda"))
-
-
 def test_presets_that_name_a_size_take_whole_clips():
     plain = {"tracker": "lucas-kanade", "segmenter": "grabcut"}
-    assert isinstance(build(Method()), Streaming)
-    assert isinstance(build(Method(preset="live", **plain)), Streaming)
-    assert isinstance(build(Method(preset="accurate", **plain)), WholeClips)
+    assert isinstance(follower_of(Method(**plain).resolve()), Streaming)
+    assert isinstance(follower_of(Method(preset="live", **plain).resolve()), Streaming)
+    assert isinstance(follower_of(Method(preset="accurate", **plain).resolve()), WholeClips)
+
+
+@pytest.mark.parametrize("letter", "abcd")
+def test_tracking_is_restarted_as_the_preset_says(letter, pictures, objects):
+    plain = {"tracker": "lucas-kanade", "segmenter": "grabcut"}
+    pair = Method(preset=f"paper-reinit-{letter}", **plain).resolve()
+    restarts = restarts_of(pair)
+    assert restarts.variant == list(get_args(RestartVariant))["abcd".index(letter)]
+    assert restarts.sam_pt_exact
+    assert [item.index for item in follower_of(pair).follow(pictures, objects)] == [0, 1, 2]
 
 
 @pytest.fixture(scope="module")

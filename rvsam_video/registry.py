@@ -22,17 +22,19 @@ class Registry(Generic[Entry]):
     Args:
         kind: what the parts are, in the singular: "tracker".
         entries: those that come with this package.
+        group: of the entry points; None makes it from the kind.
     """
 
-    def __init__(self, kind: str, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, kind: str, entries: Mapping[str, Entry], group: str | None = None) -> None:
         self.kind = kind
+        self._group = group or f"rvsam_video.{kind}s"
         self._own = frozenset(entries)
         self._entries = dict(entries)
 
     @cached_property
     def _brought(self) -> dict[str, EntryPoint]:
         """Entry points of installed packages; looked for once, since that reads many files."""
-        return {entry.name: entry for entry in entry_points(group=f"rvsam_video.{self.kind}s")}
+        return {entry.name: entry for entry in entry_points(group=self._group)}
 
     def add(self, name: str, entry: Entry) -> None:
         """Enter a part; one that a program entered before is replaced.
@@ -46,8 +48,8 @@ class Registry(Generic[Entry]):
         self._entries[name] = entry
 
     def names(self) -> list[str]:
-        """Return all names, sorted; nothing is imported for it."""
-        return sorted({*self._entries, *self._brought})
+        """Return all names, our own first; nothing is imported for it."""
+        return list(dict.fromkeys((*self._entries, *sorted(self._brought))))
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a part of this name."""

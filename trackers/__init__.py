@@ -135,7 +135,7 @@ def register_tracker(
 
 def tracker_names() -> list[str]:
     """Return the names that `create_tracker` knows."""
-    return TRACKERS.names()
+    return sorted(TRACKERS.names())
 
 
 def create_tracker(

@@ -1,4 +1,4 @@
-"""`rvsam-video info`: versions and choices, or what a video holds."""
+"""`rvsam-video info`: versions and choices, the settings of a part, or what a video holds."""
 
 from __future__ import annotations
 
@@ -11,23 +11,50 @@ import click
 
 @click.command("info")
 @click.argument("source", required=False)
+@click.option(
+    "--settings",
+    "part",
+    metavar="NAME",
+    help="List what --tracker-option and --segmenter-option can set of a tracker or segmenter.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(source: str | None, as_json: bool, debug: bool) -> None:  # noqa: ARG001
+def command(source: str | None, part: str | None, as_json: bool, debug: bool) -> None:  # noqa: ARG001
     """Show versions, trackers and segmenters; with SOURCE, what that video holds."""
-    facts = _about_source(source) if source else _about_installation()
+    if part is not None:
+        facts = _about_part(part)
+    else:
+        facts = _about_source(source) if source else _about_installation()
     if as_json:
         click.echo(json.dumps(facts))
         return
-    width = max(len(name) for name in facts)
+    width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
         click.echo(f"{name:<{width}}  {shown}")
 
 
+def _about_part(name: str) -> dict[str, object]:
+    from rvsam_video.errors import unknown_name
+    from rvsam_video.part_settings import options_of
+    from rvsam_video.segmenters import SEGMENTERS
+    from rvsam_video.trackers import TRACKERS
+
+    if name in TRACKERS:
+        defaults = TRACKERS.find(name).settings
+    elif name in SEGMENTERS:
+        defaults = SEGMENTERS.find(name).settings
+    else:
+        raise unknown_name("tracker or segmenter", name, TRACKERS.names() + SEGMENTERS.names())
+    return {
+        option.name: f"{option.default}  ({option.kind})" for option in options_of(defaults)
+    } or {name: "has no settings"}
+
+
 def _about_installation() -> dict[str, object]:
     from rvsam_video.runs.record import current_versions
     from rvsam_video.segmenters import segmenter_names
+    from rvsam_video.sinks.base import SINKS
     from rvsam_video.trackers import tracker_names
 
     return {
@@ -36,6 +63,7 @@ def _about_installation() -> dict[str, object]:
         "processors": os.cpu_count(),
         "trackers": tracker_names(),
         "segmenters": segmenter_names(),
+        "outputs": SINKS.names(),
     }
 
 

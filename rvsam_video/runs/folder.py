@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -96,7 +96,8 @@ class RunFolder(ClosesItself):
     ) -> Self:
         existing = load_record(folder / RUN_FILE) if (folder / RUN_FILE).exists() else None
         if existing is None or overwrite:
-            return cls._begin(folder, lock, new_record(command))
+            listed = existing.files if existing is not None else ()
+            return cls._begin(folder, lock, new_record(command), listed)
         _refuse_other_command(folder, existing, command)
         if existing.status == "complete":
             with writing(folder):
@@ -106,19 +107,30 @@ class RunFolder(ClosesItself):
         checkpoint = load_checkpoint(folder / PARTS_FOLDER / CHECKPOINT_FILE)
         record = dataclasses.replace(existing, status="running", resumed=existing.resumed + 1)
         if checkpoint is None:
-            return cls._begin(folder, lock, record)
+            return cls._begin(folder, lock, record, existing.files)
         opened = cls(folder, lock, record, checkpoint)
         opened._save()
         return opened
 
     @classmethod
-    def _begin(cls, folder: Path, lock: FolderLock, record: RunRecord) -> Self:
-        """Start at the first frame, in an order that a kill at any point leaves usable."""
+    def _begin(
+        cls, folder: Path, lock: FolderLock, record: RunRecord, listed: tuple[str, ...] = ()
+    ) -> Self:
+        """Start at the first frame, in an order that a kill at any point leaves usable.
+
+        Args:
+            folder: the run folder.
+            lock: held.
+            record: of the run that begins.
+            listed: files of an earlier run that are removed.
+        """
+        # Until they are gone they stay listed, so that a kill in between leaves none behind.
+        record = dataclasses.replace(record, files=listed)
         opened = cls(folder, lock, record, None)
         with writing(folder):
             remove_working_files(folder)
             opened._save()
-            remove_results(folder)
+            remove_results(folder, listed)
             (folder / PARTS_FOLDER).mkdir(exist_ok=True)
         return opened
 
@@ -179,6 +191,7 @@ class RunFolder(ClosesItself):
         counts: Mapping[str, int] | None = None,
         notes: Mapping[str, Json] | None = None,
         message: str | None = None,
+        files: Sequence[Path] = (),
     ) -> None:
         """Change `run.json`; what is not given stays as it is.
 
@@ -188,11 +201,13 @@ class RunFolder(ClosesItself):
             counts: by what is counted; entries given replace those of the same name.
             notes: anything else; entries given replace those of the same name.
             message: a warning or error to add.
+            files: what was written, added to what is listed.
 
         Raises:
             OutputError: if it cannot be written.
         """
         record = self.record
+        written = [path.relative_to(self.path).as_posix() for path in files]
         messages = record.messages
         if message is not None and len(messages) < _MOST_MESSAGES:
             messages = (*messages, message)
@@ -203,6 +218,7 @@ class RunFolder(ClosesItself):
             counts={**record.counts, **(counts or {})},
             notes={**record.notes, **(notes or {})},
             messages=messages,
+            files=tuple(sorted({*record.files, *written})),
         )
         self._save()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rvsam_video.sinks.names import (
@@ -65,12 +66,22 @@ def stop_file(frame: int) -> str:
     return f"stop-{frame:08d}.npz"
 
 
-def remove_results(folder: Path) -> None:
+def remove_results(folder: Path, listed: Iterable[str] = ()) -> None:
     """Remove the results of an earlier run; other files, and `run.json`, stay.
+
+    Args:
+        folder: the run folder.
+        listed: further results, as its record lists them.
 
     Raises:
         OSError: if one cannot be removed.
     """
+    for name in listed:
+        path = folder / name
+        # A record that was tampered with must not reach beyond its folder.
+        inside = path.resolve().is_relative_to(folder.resolve()) and name != RUN_FILE
+        if inside and (path.is_file() or path.is_symlink()):
+            path.unlink()
     _remove(folder, _RESULT_PATTERNS)
     for name in _PICTURE_FOLDERS:
         _remove(folder / name, _PICTURE_PATTERNS)

@@ -290,6 +290,7 @@ class Run(ClosesItself):
                 self.commit()
             self._built = self._opened_writer().finish(self.ended)
             self._close_writer()
+            self.folder.update(files=self._built)
             self._count()
         return self._built
 

@@ -20,7 +20,7 @@ from rvsam_video.runs.job import (
 )
 from rvsam_video.runs.loop import drive
 from rvsam_video.runs.options import CommonOptions
-from rvsam_video.sinks.base import Sink, SinkContext, create_sinks
+from rvsam_video.sinks.base import POINT_RUN_SINKS, Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import POINT_SINKS
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.streaming.point_session import PointSession
@@ -97,7 +97,7 @@ class PointJob(Job):
         part = options.method.resolve_tracker()
         self._queries, self._object_ids = options.request.points(source.size)
         self._context = SinkContext(queries=self._queries)
-        create_sinks(options.save, options.out, self._context, POINT_SINKS)
+        create_sinks(options.save, options.out, self._context, POINT_RUN_SINKS)
         ready([part])
         listener.message(f"{announced(part, device=part.place)}; {options.request}")
         self._tracker = part.load_tracker()
@@ -122,7 +122,7 @@ class PointJob(Job):
 
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
-        return create_sinks(self._options.save, self._options.out, self._context, POINT_SINKS)
+        return create_sinks(self._options.save, self._options.out, self._context, POINT_RUN_SINKS)
 
     def begin(self, folder: Path) -> None:
         """Write nothing: all there is to know is in `run.json` already."""

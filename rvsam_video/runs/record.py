@@ -43,6 +43,7 @@ class RunRecord:
         timings: seconds by part of the work.
         counts: frames, bad frames, dropped frames and the like.
         messages: warnings and errors for people.
+        files: what was written at the end, as paths below the run folder.
         notes: anything else worth keeping, such as weights and their licence.
     """
 
@@ -57,6 +58,7 @@ class RunRecord:
     timings: Mapping[str, float] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     notes: Mapping[str, Json] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Json]:
@@ -129,12 +131,17 @@ def load_record(path: Path) -> RunRecord:
 
 def _record(content: dict[str, Any], path: Path) -> RunRecord:
     try:
-        messages = tuple(content.pop("messages"))
-        record = RunRecord(messages=messages, **content)
+        messages, files = tuple(content.pop("messages")), tuple(content.pop("files"))
+        record = RunRecord(messages=messages, files=files, **content)
     except (KeyError, TypeError) as error:
         raise _unusable(path, "entries are missing or unknown") from error
     mappings = (record.command, record.versions, record.timings, record.counts, record.notes)
-    if record.status not in get_args(RunStatus) or not all(isinstance(m, dict) for m in mappings):
+    texts = (*messages, *files)
+    if (
+        record.status not in get_args(RunStatus)
+        or not all(isinstance(item, dict) for item in mappings)
+        or not all(isinstance(item, str) for item in texts)
+    ):
         raise _unusable(path, "it holds values that make no sense")
     return record
 

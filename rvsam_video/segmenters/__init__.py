@@ -125,7 +125,7 @@ def register_segmenter(
 
 def segmenter_names() -> list[str]:
     """Return the names that `create_segmenter` knows."""
-    return SEGMENTERS.names()
+    return sorted(SEGMENTERS.names())
 
 
 def create_segmenter(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from rvsam_video.closing import ClosesItself
-from rvsam_video.errors import OutputError, UsageError
+from rvsam_video.errors import OutputError
+from rvsam_video.registry import Registry
 from rvsam_video.results import FrameResult
-from rvsam_video.sinks.names import OBJECT_SINKS, SinkClasses
+from rvsam_video.sinks.names import OBJECT_SINKS, POINT_SINKS
 from rvsam_video.trackers.base import QueryPoints
 
 Mark = Mapping[str, int]
@@ -84,35 +85,83 @@ class SinkContext:
     background: tuple[int, int, int] = (0, 255, 0)
 
 
+SinkFactory = Callable[[Path, SinkContext], Sink]
+"""Makes a sink for a run folder; opens and writes nothing yet."""
+
+
+def _later(module: str, class_name: str) -> SinkFactory:
+    """Return a factory that imports its class when it makes the first sink."""
+
+    def factory(folder: Path, context: SinkContext) -> Sink:
+        made: Sink = getattr(import_module(module), class_name)(folder, context)
+        return made
+
+    return factory
+
+
+SINKS: Registry[SinkFactory] = Registry(
+    "output",
+    {name: _later(*place) for name, place in OBJECT_SINKS.items()},
+    group="rvsam_video.sinks",
+)
+"""Outputs of runs that follow objects, by name."""
+
+POINT_RUN_SINKS: Registry[SinkFactory] = Registry(
+    "output of points",
+    {name: _later(*place) for name, place in POINT_SINKS.items()},
+    group="rvsam_video.point_sinks",
+)
+"""Outputs of runs that follow points alone, by name."""
+
+
+def register_sink(name: str, *, points: bool = False) -> Callable[[SinkFactory], SinkFactory]:
+    """Give an output a name, by which `--save` and the page know it.
+
+    What its `finish` returns is listed in `run.json`, and removed when the run is overwritten.
+
+    Args:
+        name: what it is called.
+        points: for runs that follow points alone, instead of objects.
+
+    Returns:
+        a decorator for a class, or a function, that makes the sink from a folder and a context.
+
+    Raises:
+        UsageError: when it is applied, if the name is that of an output of this package.
+
+    Example:
+        >>> @register_sink("areas")
+        ... class Areas:
+        ...     def __init__(self, folder: Path, context: SinkContext) -> None: ...
+    """
+
+    def register(factory: SinkFactory) -> SinkFactory:
+        (POINT_RUN_SINKS if points else SINKS).add(name, factory)
+        return factory
+
+    return register
+
+
 def create_sinks(
     names: Iterable[str],
     folder: Path,
     context: SinkContext | None = None,
-    classes: SinkClasses = OBJECT_SINKS,
+    sinks: Registry[SinkFactory] | None = None,
 ) -> dict[str, Sink]:
     """Make the named sinks; nothing is opened or written before their `start`.
 
     Args:
-        names: of `classes`; a name given twice counts once.
+        names: of `sinks`; a name given twice counts once.
         folder: the run folder.
         context: what the sinks want to know of the run.
-        classes: the outputs that there are.
+        sinks: the outputs that there are; None takes `SINKS`, those of runs that follow objects.
 
     Raises:
         UsageError: if a name is unknown.
     """
-    wanted = dict.fromkeys(names)
-    for name in wanted:
-        if name not in classes:
-            msg = f"unknown output {name!r}; choose from: {', '.join(classes)}"
-            raise UsageError(msg)
+    factories = {name: (sinks or SINKS).find(name) for name in dict.fromkeys(names)}
     chosen = context or SinkContext()
-    return {name: _factory(*classes[name])(folder, chosen) for name in wanted}
-
-
-def _factory(module: str, class_name: str) -> Callable[[Path, SinkContext], Sink]:
-    factory: Callable[[Path, SinkContext], Sink] = getattr(import_module(module), class_name)
-    return factory
+    return {name: factory(folder, chosen) for name, factory in factories.items()}
 
 
 class SinkWriter(ClosesItself):

@@ -141,6 +141,7 @@ class Page:
                 "cameras": settings.cameras,
                 "upload": settings.source is None,
                 "max_upload": settings.max_upload,
+                **visitor.studio.about(),
             }
         )
 

@@ -38,6 +38,7 @@ class Studio:
     def __init__(self, segmenter: VideoSegmenter, folder: Path, settings: WebSettings) -> None:
         self.board, self.folder, self._settings = Board(), folder, settings
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="rvsam-page")
+        self._segmenter = segmenter
         self._desk = Desk(segmenter, Screen(self.board, settings), self._worker.submit)
         self._runs = 0
 
@@ -56,6 +57,13 @@ class Studio:
         fixed = self._settings.out if source == self._settings.source else None
         out = fixed or self.folder / f"run-{self._runs:03d}"
         return replace(self._settings.run, source=source, out=out, prompts=(), overwrite=True)
+
+    def about(self) -> dict[str, Any]:
+        """Return what tracks, and what must be told of the licences of its weights."""
+        pair = self._segmenter.pair
+        weights = () if pair is None else pair.weights().values()
+        notices = [facts["notice"] for facts in weights if "notice" in facts]
+        return {"method": str(pair or "own parts"), "notices": notices}
 
     def click(self, click: Click) -> Future[dict[str, Any]]:
         """Take a click, and show the mask that it gives."""

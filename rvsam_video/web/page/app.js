@@ -37,6 +37,12 @@ function problem(text) {
   $("problem").hidden = !text;
 }
 
+function notice(text) {
+  const lines = $("notice").textContent;
+  $("notice").textContent = lines.includes(text) ? lines : `${lines} ${text}.`.trim();
+  $("notice").hidden = false;
+}
+
 function apply(next) {
   if (!next) return;
   const before = state.objects.map((item) => item.id);
@@ -268,6 +274,7 @@ function listen() {
   const events = new EventSource("/api/events");
   events.addEventListener("state", (event) => apply(JSON.parse(event.data)));
   events.addEventListener("problem", (event) => problem(JSON.parse(event.data).message));
+  events.addEventListener("notice", (event) => notice(JSON.parse(event.data).message));
   events.addEventListener("frame", (event) => {
     const frame = JSON.parse(event.data);
     shown = frame.index;
@@ -300,6 +307,8 @@ async function begin() {
   const offered = await call("/api/start", {});
   if (!offered) return;
   upload.limit = offered.max_upload;
+  $("method").textContent = offered.method;
+  for (const text of offered.notices) notice(text);
   $("drop").hidden = !offered.upload;
   $("camera").hidden = !offered.cameras;
   if (offered.videos.length) {

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from rvsam_video.prompts.files import load_prompts, save_prompts
     from rvsam_video.prompts.prompt import Prompt
     from rvsam_video.results import FrameResult, ObjectResult, PointState, PointTable
+    from rvsam_video.segmenters import register_segmenter
     from rvsam_video.settings import SegmentationSettings
+    from rvsam_video.sinks.base import register_sink
     from rvsam_video.sources import open_source
     from rvsam_video.streaming.engine import VideoSegmenter
     from rvsam_video.streaming.point_session import track_points
     from rvsam_video.streaming.session import Session
+    from rvsam_video.trackers import register_tracker
 
 _HOMES = {
     "Frame": "frame",
@@ -51,6 +54,9 @@ _HOMES = {
     "WeightsError": "errors",
     "load_prompts": "prompts",
     "open_source": "sources",
+    "register_segmenter": "segmenters",
+    "register_sink": "sinks.base",
+    "register_tracker": "trackers",
     "save_prompts": "prompts",
     "track_points": "streaming.point_session",
 }
@@ -75,6 +81,9 @@ __all__ = [
     "WeightsError",
     "load_prompts",
     "open_source",
+    "register_segmenter",
+    "register_sink",
+    "register_tracker",
     "save_prompts",
     "track_points",
 ]

@@ -77,7 +77,7 @@ class Registry(Generic[Entry]):
             raise UsageError(msg) from error
         if entry.name not in self._entries:
             msg = (
-                f"the package {package} names a {self.kind} {entry.name!r} but does not register "
+                f"the package {package} names the {self.kind} {entry.name!r} but does not register "
                 "it; tell its authors"
             )
             raise UsageError(msg)

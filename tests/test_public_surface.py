@@ -30,6 +30,9 @@ SURFACE = {
     "WeightsError",
     "load_prompts",
     "open_source",
+    "register_segmenter",
+    "register_sink",
+    "register_tracker",
     "save_prompts",
     "track_points",
 }
@@ -41,7 +44,7 @@ IN_TREE = (ROOT / "pyproject.toml").is_file()
 
 def test_the_public_surface_is_what_was_promised():
     assert set(rvsam_video.__all__) == SURFACE
-    assert len(rvsam_video.__all__) <= 20
+    assert len(rvsam_video.__all__) <= 25
     assert set(dir(rvsam_video)) == SURFACE
 
 

@@ -39,7 +39,7 @@ class Swing:
 
 
 @dataclass(frozen=True, slots=True)
-class Pose:
+class Placement:
     """Where an object is.
 
     Attributes:
@@ -79,9 +79,11 @@ class Actor:
     angle: Swing
     scale: Swing
 
-    def pose(self, index: int) -> Pose:
+    def pose(self, index: int) -> Placement:
         """Return where the object is in a frame."""
-        return Pose(self.x.at(index), self.y.at(index), self.angle.at(index), self.scale.at(index))
+        return Placement(
+            self.x.at(index), self.y.at(index), self.angle.at(index), self.scale.at(index)
+        )
 
 
 STARFISH = Actor(

@@ -47,7 +47,7 @@ _FAR_OUTSIDE = -1e4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class SceneLayer:
     """One object placed in a frame.
 
     Attributes:
@@ -143,7 +143,7 @@ class Scene:
         shift = place - turn @ np.full(2, sprite.centre)
         return np.column_stack([turn, shift])
 
-    def _place(self, actor: Actor, index: int) -> Layer | None:
+    def _place(self, actor: Actor, index: int) -> SceneLayer | None:
         """Turn, scale and move an object; None if no pixel of it is in the frame."""
         sprite, zoom = self._sprites[actor.object_id], self._zoom(actor, index)
         transform = self._transform(actor, index)
@@ -157,7 +157,7 @@ class Scene:
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
         local = transform - np.column_stack([np.zeros((2, 2)), low])
         fallen = local + np.column_stack([np.zeros((2, 2)), offset])
-        return Layer(
+        return SceneLayer(
             object_id=actor.object_id,
             corner=(int(low[0]), int(low[1])),
             depth=_warp_depth(sprite, local, size) * np.float32(zoom),
@@ -203,7 +203,7 @@ def _warp_colour(sprite: Sprite, transform: NDArray[np.float64], size: tuple[int
     return np.asarray(colour, np.uint8)
 
 
-def _paint_layer(picture: Image, layer: Layer, unit: float) -> None:
+def _paint_layer(picture: Image, layer: SceneLayer, unit: float) -> None:
     """Darken what lies in the object's shadow, then blend the object over it."""
     part = layer.cut(picture)
     softness = _SHADOW_SOFTNESS * unit

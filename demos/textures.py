@@ -13,15 +13,15 @@ from ..frame import Image
 Texture = Callable[[np.random.Generator, int, float], Image]
 """Paints a square: random generator, side in pixels, pixels per scene unit."""
 
-Colour = tuple[int, int, int]
+RgbColour = tuple[int, int, int]
 
-_SAND: Sequence[Colour] = ((66, 80, 76), (104, 114, 98), (148, 144, 118), (178, 168, 138))
-_PEBBLES: Sequence[Colour] = ((92, 96, 98), (128, 122, 110), (74, 84, 92), (158, 148, 128))
-_ORANGE: Sequence[Colour] = ((150, 58, 34), (196, 88, 44), (222, 126, 66))
-_BLUE: Sequence[Colour] = ((58, 78, 108), (88, 118, 146), (158, 180, 188))
-_CREAM: Sequence[Colour] = ((196, 176, 138), (222, 206, 172), (236, 226, 200))
-_FRECKLE: Colour = (242, 196, 140)
-_SPOT: Colour = (112, 66, 48)
+_SAND: Sequence[RgbColour] = ((66, 80, 76), (104, 114, 98), (148, 144, 118), (178, 168, 138))
+_PEBBLES: Sequence[RgbColour] = ((92, 96, 98), (128, 122, 110), (74, 84, 92), (158, 148, 128))
+_ORANGE: Sequence[RgbColour] = ((150, 58, 34), (196, 88, 44), (222, 126, 66))
+_BLUE: Sequence[RgbColour] = ((58, 78, 108), (88, 118, 146), (158, 180, 188))
+_CREAM: Sequence[RgbColour] = ((196, 176, 138), (222, 206, 172), (236, 226, 200))
+_FRECKLE: RgbColour = (242, 196, 140)
+_SPOT: RgbColour = (112, 66, 48)
 
 _PEBBLE_DENSITY = 1 / 900
 """Pebbles per square unit: about one where a thumb nail would fit, so that sand still shows."""
@@ -54,7 +54,7 @@ def fractal_noise(
     return (total - low) / np.float32(max(high - low, 1e-6))
 
 
-def gradient(values: NDArray[np.float32], colours: Sequence[Colour]) -> Image:
+def gradient(values: NDArray[np.float32], colours: Sequence[RgbColour]) -> Image:
     """Map values in [0, 1] to colours, blending evenly from the first to the last.
 
     Args:
@@ -144,7 +144,7 @@ def spotted_shell(rng: np.random.Generator, side: int, unit: float) -> Image:
 def _dots(
     rng: np.random.Generator,
     image: Image,
-    colour: Colour,
+    colour: RgbColour,
     *,
     spacing: float,
     radii: tuple[float, float],

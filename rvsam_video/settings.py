@@ -9,6 +9,9 @@ from rvsam_video.errors import UsageError
 
 PointSelection = Literal["kmedoids", "shi-tomasi", "random", "mixed"]
 
+SMALLEST_AREA = 25
+"""A mask of so many pixels, or fewer, is no mask to restart from (SAM-PT)."""
+
 RestartVariant = Literal["horizon", "median-area", "similar-area", "similar-area-together"]
 """Where a chunk is left, in SAM-PT's order A, B, C, D:
 

@@ -38,7 +38,7 @@ class RunScores:
 
 # SAM replaced in SAM-PT with CoTracker, without re-initialisation. Source: Wang et al.,
 # "RepViT-SAM: Towards Real-Time Segmenting Anything", 2023 (arXiv 2312.05760), table 4.
-PUBLISHED = tuple(
+PUBLISHED_ROWS = tuple(
     RunScores(f"{name} (RepViT-SAM paper)", "DAVIS 2017 val", 61, j_and_f, j, f)
     for name, j_and_f, j, f in (
         ("ViT-H-SAM", 0.774, 0.746, 0.802),

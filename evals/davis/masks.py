@@ -18,7 +18,7 @@ _BRIGHT = 128
 """A grey mask of one object is cut above this value."""
 
 
-class Masks(Protocol):
+class DavisMasks(Protocol):
     """Reads the masks of one sequence as (H, W) uint8 object numbers."""
 
     def truth(self, path: Path) -> NDArray[np.uint8]:
@@ -69,7 +69,7 @@ class SingleObjectMasks:
         return _as_numbers(numbers > _BRIGHT)
 
 
-def masks_of(sequence: DavisSequence, year: Year) -> Masks:
+def masks_of(sequence: DavisSequence, year: Year) -> DavisMasks:
     """Return what reads the masks of a sequence."""
     return SingleObjectMasks(sequence.truth[0]) if year == 2016 else NumberedMasks()
 

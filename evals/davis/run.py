@@ -20,13 +20,13 @@ from ...sinks.names import MASK_FOLDER, PARTS_FOLDER
 from ...writing import writing
 from ..ending import noting_the_end
 from ..following import Follower, follower_of
-from ..workers import Watch, each, share_processors
+from ..workers import Tick, Watch, each, share_processors
 from .files import save_tables
 from .layout import DavisSequence, DavisSet, Year
 from .masks import first_objects
 from .report import save_report
 from .scores import DavisScores, gather
-from .scoring import SequenceScores, Tick, score_sequence
+from .scoring import SequenceScores, score_sequence
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import numpy as np
 
 from ...errors import SourceError
 from ..metrics.statistics import Statistics, statistics
-from ..workers import Watch, each
+from ..workers import Tick, Watch, each
 from .layout import DavisSequence, DavisSet, Task, Year
-from .scoring import SequenceScores, Tick, score_sequence
+from .scoring import SequenceScores, score_sequence
 
 GLOBAL_COLUMNS = ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
 """What the official table says of a whole set."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from ...errors import SourceError
 from ..metrics.assignment import best_assignment
 from ..metrics.index_maps import Scores, score_objects, score_pairs
+from ..workers import Tick
 from .layout import DavisSequence, Task, Year
 from .masks import VOID, first_objects, masks_of
 
 MOST_PROPOSALS = 20
 """An unsupervised result may hold no more, over a whole sequence."""
-
-Tick = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

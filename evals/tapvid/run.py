@@ -130,11 +130,11 @@ def _follow(tracker: PointTracker, clip: PointClip, options: TapvidOptions) -> b
             msg = f"{error}; remove it, or choose another folder with --out"
             raise OutputError(msg) from error
         return True
-    save_tracks(path, track_clip(tracker, list(clip.frames()), wanted, options), wanted)
+    save_tracks(path, follow_clip(tracker, list(clip.frames()), wanted, options), wanted)
     return False
 
 
-def track_clip(
+def follow_clip(
     tracker: PointTracker, frames: Sequence[Image], wanted: PointQueries, options: TapvidOptions
 ) -> PointTracks:
     """Follow the points of one clip.

@@ -28,8 +28,8 @@ from ..following import restarts_of
 from .results import TrackResults
 from .truth import TruthVideo, load_track_truth
 
-State = Literal["done", "was there already"]
-Progress = Callable[[TruthVideo, State], None]
+VideoState = Literal["done", "was there already"]
+VideoProgress = Callable[[TruthVideo, VideoState], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def uvo_frames(annotations: Path, *, version: str = "1.0") -> Path:
     raise SourceError(msg)
 
 
-def run_uvo(options: UvoOptions, progress: Progress | None = None) -> Path:
+def run_uvo(options: UvoOptions, progress: VideoProgress | None = None) -> Path:
     """Find and follow everything in each video, and write all tracks into `results.json`.
 
     A video whose tracks are there already is not done again: the same command goes on where it

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from rvsam_video.cli.methods import AUTO, MethodArguments, method_of, method_options
+from rvsam_video.cli.methods import OPEN_CHOICE, MethodArguments, method_of, method_options
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def command(
         instance_settings,
     )
 
-    if given["segmenter"] == AUTO and given["preset"] is None:
+    if given["segmenter"] == OPEN_CHOICE and given["preset"] is None:
         given["segmenter"] = EVERYTHING
     pair = method_of(given).resolve()
     read = _reading(source, max_frames)

@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def run() -> None:
+def entry() -> None:
     """Entry point of the installed program."""
     sys.exit(main())
 

@@ -14,7 +14,7 @@ from rvsam_video.cli.options import with_options
 if TYPE_CHECKING:
     from rvsam_video.methods import Method, Part
 
-AUTO = "auto"
+OPEN_CHOICE = "auto"
 """Leaves a choice open."""
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -44,7 +44,7 @@ class MethodArguments(TrackerArguments):
 _TRACKER_OPTIONS = (
     click.option(
         "--tracker",
-        default=AUTO,
+        default=OPEN_CHOICE,
         show_default=True,
         help="auto: that of the preset; else cotracker3-online if its weights are there "
         "(rvsam-video weights fetch cotracker3-online), else lucas-kanade, which needs none.",
@@ -74,7 +74,7 @@ _SEGMENTER_OPTIONS = (
     ),
     click.option(
         "--segmenter",
-        default=AUTO,
+        default=OPEN_CHOICE,
         show_default=True,
         help="auto: that of the preset; else repvit-sam if its weights are there (rvsam-video "
         "weights fetch repvit-sam), else grabcut, which needs none.",

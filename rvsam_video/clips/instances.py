@@ -29,7 +29,7 @@ from rvsam_video.settings import RestartSettings, SegmentationSettings
 from rvsam_video.trackers.base import ClipTracker
 
 
-class ObjectScores:
+class MeanScores:
     """The mean score of each object over the frames in which it was looked for.
 
     Args:
@@ -229,7 +229,7 @@ class InstanceSegmenter:
 
     def _follow(self, source: Source, objects: Sequence[ClipObject], size: Size) -> list[Instance]:
         instances = {item.object_id: Instance(item.object_id, item.frame, size) for item in objects}
-        scores = ObjectScores(sam_pt_exact=self.settings.sam_pt_exact)
+        scores = MeanScores(sam_pt_exact=self.settings.sam_pt_exact)
         for result in self._engine.segment(source, objects, size):
             scores.add(result)
             for found in result.objects:

@@ -27,7 +27,7 @@ from rvsam_video.clips.frames import Size, resize_mask
 from rvsam_video.clips.points import ClipObject
 from rvsam_video.segmenters.base import MaskPrediction
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.streaming.merging import Masks, merge
+from rvsam_video.streaming.merging import MaskList, merge
 
 CERTAIN = 1e8
 """Logit of pixels that the truth decides (SAM-PT)."""
@@ -49,7 +49,7 @@ class ClipMerger:
 
     def masks(
         self, objects: Sequence[ClipObject], predictions: Sequence[MaskPrediction], frame: int
-    ) -> Masks:
+    ) -> MaskList:
         """Return one (H, W) bool mask per object.
 
         Unless masks may overlap, an object has the mask it was given in its own frame and none

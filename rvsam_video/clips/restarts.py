@@ -25,7 +25,6 @@ from rvsam_video.clips.points import (
     track_queries,
 )
 from rvsam_video.clips.schedule import (
-    SMALLEST_AREA,
     Chunk,
     FinishedChunk,
     restart_chunks,
@@ -34,7 +33,7 @@ from rvsam_video.clips.segmenter import ClipSegmenter, check_ids, parts_of
 from rvsam_video.frame import Frame
 from rvsam_video.results import FrameResult, PointTable
 from rvsam_video.segmenters.base import MaskPrediction, Segmenter
-from rvsam_video.settings import RestartSettings, SegmentationSettings
+from rvsam_video.settings import SMALLEST_AREA, RestartSettings, SegmentationSettings
 from rvsam_video.trackers.base import ClipTracker
 
 

@@ -15,10 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.settings import RestartSettings
-
-SMALLEST_AREA = 25
-"""A mask of so many pixels, or fewer, is no mask to restart from (SAM-PT)."""
+from rvsam_video.settings import SMALLEST_AREA, RestartSettings
 
 _MISSING = 720.0
 """Difference that stands for a missing mask when objects are restarted together (SAM-PT)."""

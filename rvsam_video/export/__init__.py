@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from rvsam_video.export.parts import Part, decoder_part, encoder_part
+from rvsam_video.export.parts import ExportPart, decoder_part, encoder_part
 from rvsam_video.export.writing import FORMATS, Exported, export_part
 
-__all__ = ["FORMATS", "Exported", "Part", "decoder_part", "encoder_part", "export_part"]
+__all__ = ["FORMATS", "ExportPart", "Exported", "decoder_part", "encoder_part", "export_part"]

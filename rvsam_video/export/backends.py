@@ -13,7 +13,7 @@ from rvsam_video import __version__
 from rvsam_video.errors import UsageError
 from rvsam_video.export import FORMATS, encoder_part, export_part, onnx, openvino
 from rvsam_video.export.extras import require
-from rvsam_video.export.onnx import Run
+from rvsam_video.export.onnx import NetworkRun
 from rvsam_video.weights.cache import cache_folder, only_writer, writing_cache
 
 Backend = Literal["torch", "onnxruntime", "openvino"]
@@ -31,7 +31,7 @@ class ExportedEncoder(nn.Module):
         run: runs the exported file.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: NetworkRun) -> None:
         super().__init__()
         self._run = run
 
@@ -53,7 +53,7 @@ class OnnxEncoder(ExportedEncoder):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(onnx.open_file(path))
+        super().__init__(onnx.open_onnx(path))
 
 
 class OpenVinoEncoder(ExportedEncoder):
@@ -67,12 +67,12 @@ class OpenVinoEncoder(ExportedEncoder):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(openvino.open_file(path))
+        super().__init__(openvino.open_openvino(path))
 
 
 _KINDS: dict[str, tuple[str, str, type[OnnxEncoder | OpenVinoEncoder]]] = {
-    "onnxruntime": ("onnx", onnx.EXTRA, OnnxEncoder),
-    "openvino": ("openvino", openvino.EXTRA, OpenVinoEncoder),
+    "onnxruntime": ("onnx", onnx.ONNX_EXTRA, OnnxEncoder),
+    "openvino": ("openvino", openvino.OPENVINO_EXTRA, OpenVinoEncoder),
 }
 """Per backend, which is also the package's name: the export format, the extra and the class."""
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import torch
 
 from rvsam_video.export.extras import require
-from rvsam_video.export.parts import Part
+from rvsam_video.export.parts import ExportPart
 
-EXTRA = "coreml"
+COREML_EXTRA = "coreml"
 
 _MOST_POINTS = 64
 """Core ML wants a limit for what may vary; SAM-PT prompts with far fewer."""
 
 
-def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
+def write_coreml(part: ExportPart, path: Path, metadata: Mapping[str, str]) -> None:
     """Write a network to a package (a folder, .mlpackage) in full float32, for iOS 16, macOS 13.
 
     `torch.export` makes the graph: converting traced graphs fails with the NumPy of today, as it
@@ -39,7 +39,7 @@ def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
-        coreml = require("coremltools", EXTRA)
+        coreml = require("coremltools", COREML_EXTRA)
         model = coreml.convert(
             _graph(part),
             inputs=_inputs(coreml, part),
@@ -52,7 +52,7 @@ def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
     model.save(str(path))
 
 
-def _graph(part: Part) -> torch.export.ExportedProgram:
+def _graph(part: ExportPart) -> torch.export.ExportedProgram:
     count = torch.export.Dim("count", min=1, max=_MOST_POINTS)
     shapes = [{part.dynamic[name]: count} if name in part.dynamic else None for name in part.inputs]
     with torch.no_grad():
@@ -64,7 +64,7 @@ def _graph(part: Part) -> torch.export.ExportedProgram:
         return in_place_free
 
 
-def _inputs(coreml: object, part: Part) -> list[object]:
+def _inputs(coreml: object, part: ExportPart) -> list[object]:
     kinds: list[object] = []
     count = coreml.RangeDim(1, _MOST_POINTS, default=2)  # type: ignore[attr-defined]
     for name, example in zip(part.inputs, part.probes()[0], strict=True):

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from rvsam_video.errors import UsageError
 from rvsam_video.export.extras import require
-from rvsam_video.export.parts import Part
+from rvsam_video.export.parts import ExportPart
 
-EXTRA = "onnx"
+ONNX_EXTRA = "onnx"
 
 OPSET = 17
 """The first with LayerNormalization; old enough for every runtime in use."""
@@ -22,11 +22,11 @@ OPSET = 17
 _LARGEST = 2**31
 """Bytes that one protocol-buffers file, which is what ONNX is, can hold."""
 
-Run = Callable[[Mapping[str, NDArray[np.generic]]], list[NDArray[np.float32]]]
+NetworkRun = Callable[[Mapping[str, NDArray[np.generic]]], list[NDArray[np.float32]]]
 """Runs an exported file: input name to array, to the results in order."""
 
 
-def trace(part: Part, path: Path) -> None:
+def trace(part: ExportPart, path: Path) -> None:
     """Write a network to an ONNX file; needs no package besides PyTorch.
 
     PyTorch's TorchScript exporter is used: its successor needs two more packages (onnxscript and
@@ -54,7 +54,7 @@ def trace(part: Part, path: Path) -> None:
         )
 
 
-def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
+def write_onnx(part: ExportPart, path: Path, metadata: Mapping[str, str]) -> None:
     """Write a network to an ONNX file that says where it comes from.
 
     Args:
@@ -65,7 +65,7 @@ def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
     Raises:
         UsageError: if the package `onnx` is missing, or the weights are too large for ONNX.
     """
-    onnx = require("onnx", EXTRA)
+    onnx = require("onnx", ONNX_EXTRA)
     trace(part, path)
     model = onnx.load(path)
     onnx.helper.set_model_props(model, dict(metadata))
@@ -73,13 +73,13 @@ def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
     onnx.save(model, path)
 
 
-def open_file(path: Path) -> Run:
+def open_onnx(path: Path) -> NetworkRun:
     """Prepare an ONNX file to be run with ONNX Runtime on the CPU.
 
     Raises:
         UsageError: if the package `onnxruntime` is missing.
     """
-    runtime = require("onnxruntime", EXTRA)
+    runtime = require("onnxruntime", ONNX_EXTRA)
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def run(inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:

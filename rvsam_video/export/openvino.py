@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.export.extras import require
-from rvsam_video.export.onnx import Run, trace
-from rvsam_video.export.parts import Part
+from rvsam_video.export.onnx import NetworkRun, trace
+from rvsam_video.export.parts import ExportPart
 
-EXTRA = "openvino"
+OPENVINO_EXTRA = "openvino"
 
 _SECTION = "rvsam_video"
 """Where in the file's notes ours stand."""
 
 
-def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
+def write_openvino(part: ExportPart, path: Path, metadata: Mapping[str, str]) -> None:
     """Write a network to `path` (.xml) and a .bin beside it, in full float32.
 
     It goes through ONNX, which OpenVINO reads by itself: so there is one traced graph for both.
@@ -32,7 +32,7 @@ def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
     Raises:
         UsageError: if the package `openvino` is missing, or the weights are too large for ONNX.
     """
-    openvino = require("openvino", EXTRA)
+    openvino = require("openvino", OPENVINO_EXTRA)
     with TemporaryDirectory(dir=path.parent, prefix=".onnx-") as folder:
         between = Path(folder) / "model.onnx"
         trace(part, between)
@@ -42,13 +42,13 @@ def write(part: Part, path: Path, metadata: Mapping[str, str]) -> None:
         openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def open_file(path: Path) -> Run:
+def open_openvino(path: Path) -> NetworkRun:
     """Prepare an .xml file to be run with OpenVINO on the CPU, in full float32.
 
     Raises:
         UsageError: if the package `openvino` is missing.
     """
-    openvino = require("openvino", EXTRA)
+    openvino = require("openvino", OPENVINO_EXTRA)
     # On processors with the instructions for it, OpenVINO would compute in bfloat16 by default.
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(str(path), "CPU", settings)

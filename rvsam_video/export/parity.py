@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from rvsam_video.errors import OutputError
-from rvsam_video.export.onnx import Run
-from rvsam_video.export.parts import Part
+from rvsam_video.export.onnx import NetworkRun
+from rvsam_video.export.parts import ExportPart
 
 TOLERANCE = 5e-4
 """Largest difference allowed, as a share of the largest value (at least 1) of a result. Measured
@@ -29,7 +29,7 @@ class Parity:
     allowed: float
 
 
-def check_parity(part: Part, run: Run) -> Parity:
+def check_parity(part: ExportPart, run: NetworkRun) -> Parity:
     """Compare an exported file with PyTorch on the part's probes.
 
     Raises:

@@ -28,7 +28,7 @@ _LOGIT_SPREAD = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class ExportPart:
     """A network to export.
 
     Attributes:
@@ -49,20 +49,20 @@ class Part:
     probes: Callable[[], list[tuple[Tensor, ...]]]
 
 
-def encoder_part(encoder: nn.Module) -> Part:
+def encoder_part(encoder: nn.Module) -> ExportPart:
     """Describe an image encoder, in its fused form where it has one.
 
     The file takes `image`, (1, 3, 1024, 1024) float32 RGB, normalised and padded with zeros right
     and below, and gives `embedding`, (1, 256, 64, 64) float32.
     """
     network = encoder.eval().requires_grad_(requires_grad=False)
-    return Part("encoder", network, ("image",), ("embedding",), {}, _encoder_probes)
+    return ExportPart("encoder", network, ("image",), ("embedding",), {}, _encoder_probes)
 
 
-def decoder_part(prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder) -> Part:
+def decoder_part(prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder) -> ExportPart:
     """Describe SAM's prompt encoder and mask decoder as one network, see `PromptedDecoder`."""
     network = PromptedDecoder(prompt_encoder, mask_decoder).eval()
-    return Part(
+    return ExportPart(
         "decoder",
         network.requires_grad_(requires_grad=False),
         ("image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input"),

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 
 from rvsam_video.errors import OutputError, RvsamError, UsageError
 from rvsam_video.export import coreml, onnx, openvino
-from rvsam_video.export.onnx import Run
+from rvsam_video.export.onnx import NetworkRun
 from rvsam_video.export.parity import Parity, check_parity
-from rvsam_video.export.parts import Part
+from rvsam_video.export.parts import ExportPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Format:
     """
 
     suffix: str
-    write: Callable[[Part, Path, Mapping[str, str]], None]
-    open_file: Callable[[Path], Run] | None
+    write: Callable[[ExportPart, Path, Mapping[str, str]], None]
+    open_file: Callable[[Path], NetworkRun] | None
 
 
 FORMATS = {
-    "onnx": Format(".onnx", onnx.write, onnx.open_file),
-    "openvino": Format(".xml", openvino.write, openvino.open_file),
-    "coreml": Format(".mlpackage", coreml.write, None),
+    "onnx": Format(".onnx", onnx.write_onnx, onnx.open_onnx),
+    "openvino": Format(".xml", openvino.write_openvino, openvino.open_openvino),
+    "coreml": Format(".mlpackage", coreml.write_coreml, None),
 }
 """All formats by name."""
 
@@ -56,7 +56,7 @@ class Exported:
 
 
 def export_part(
-    part: Part,
+    part: ExportPart,
     format_name: str,
     out: Path,
     *,
@@ -108,7 +108,7 @@ def _check_name(name: str, out: Path) -> None:
 
 
 def _write_and_check(
-    part: Part, name: str, path: Path, metadata: Mapping[str, str]
+    part: ExportPart, name: str, path: Path, metadata: Mapping[str, str]
 ) -> tuple[Parity | None, str]:
     try:
         FORMATS[name].write(part, path, metadata)
@@ -122,7 +122,7 @@ def _write_and_check(
         raise OutputError(msg) from error
 
 
-def _check(part: Part, name: str, path: Path) -> tuple[Parity | None, str]:
+def _check(part: ExportPart, name: str, path: Path) -> tuple[Parity | None, str]:
     chosen = FORMATS[name]
     if chosen.open_file is None:
         return (

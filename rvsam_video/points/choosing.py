@@ -29,7 +29,7 @@ from rvsam_video.frame import Frame, Image
 from rvsam_video.points.kmedoids import kmedoids
 from rvsam_video.settings import PointSelection, SegmentationSettings
 
-Mask = NDArray[np.bool_]
+_Mask = NDArray[np.bool_]
 Points = NDArray[np.float32]
 
 EROSION_SHARES = (0.06, 0.02, 0.01)
@@ -50,7 +50,7 @@ class Selection(Protocol):
 
     def __call__(
         self,
-        mask: Mask,
+        mask: _Mask,
         count: int,
         method: PointSelection,
         *,
@@ -83,7 +83,7 @@ def object_rng(seed: int, object_id: int, frame: int) -> np.random.Generator:
 
 
 def select_points(
-    mask: Mask,
+    mask: _Mask,
     count: int,
     method: PointSelection,
     *,
@@ -121,7 +121,7 @@ def select_points(
 
 
 def select_points_sam_pt(
-    mask: Mask,
+    mask: _Mask,
     count: int,
     method: PointSelection,
     *,
@@ -144,7 +144,7 @@ def select_points_sam_pt(
 
 
 def query_points_of_mask(
-    mask: Mask,
+    mask: _Mask,
     *,
     positive: int,
     negative: int,
@@ -184,7 +184,7 @@ def mixed_split(count: int) -> tuple[int, int, int]:
     return medoids, corners, count - medoids - corners
 
 
-def erode(mask: Mask, share: float, *, sam_pt: bool = False) -> Mask:
+def erode(mask: _Mask, share: float, *, sam_pt: bool = False) -> _Mask:
     """Shrink a mask by a square whose side is a share of the mask's diagonal, rounded down.
 
     The side is rounded down to an odd number, and a side of 0 or 1 changes nothing. In SAM-PT 0
@@ -205,7 +205,7 @@ def erode(mask: Mask, share: float, *, sam_pt: bool = False) -> Mask:
     return np.asarray(cv2.erode(mask.astype(np.uint8), square), np.bool_)
 
 
-def diagonal(mask: Mask) -> float:
+def diagonal(mask: _Mask) -> float:
     """Return the diagonal, in pixels, of a mask's bounding box, from pixel centre to pixel centre.
 
     Rounded to float32 as in SAM-PT: it decides whether two corners are too close.
@@ -214,7 +214,7 @@ def diagonal(mask: Mask) -> float:
     return float(np.float32(np.hypot(rows[-1] - rows[0], columns[-1] - columns[0])))
 
 
-def shi_tomasi(mask: Mask, image: Image, count: int, *, sam_pt: bool = False) -> Points:
+def shi_tomasi(mask: _Mask, image: Image, count: int, *, sam_pt: bool = False) -> Points:
     """Return up to `count` corners inside a mask, away from its edge, strongest first.
 
     Source: section "Shi-Tomasi" of SAM-PT's query points; the detector is OpenCV's.
@@ -250,7 +250,7 @@ def shi_tomasi(mask: Mask, image: Image, count: int, *, sam_pt: bool = False) ->
 
 
 def _random(
-    mask: Mask, count: int, _image: Image | None, rng: np.random.Generator, _manner: _Manner
+    mask: _Mask, count: int, _image: Image | None, rng: np.random.Generator, _manner: _Manner
 ) -> Points:
     pixels = np.flatnonzero(mask)
     if len(pixels) < count:
@@ -259,13 +259,13 @@ def _random(
 
 
 def _spread(
-    mask: Mask, count: int, _image: Image | None, rng: np.random.Generator, manner: _Manner
+    mask: _Mask, count: int, _image: Image | None, rng: np.random.Generator, manner: _Manner
 ) -> Points:
     return _medoids(mask, count, rng, manner.kmedoids)
 
 
 def _corners(
-    mask: Mask, count: int, image: Image | None, rng: np.random.Generator, manner: _Manner
+    mask: _Mask, count: int, image: Image | None, rng: np.random.Generator, manner: _Manner
 ) -> Points:
     if image is None or image.shape[:2] != mask.shape:
         found = "no picture" if image is None else f"a picture of shape {image.shape}"
@@ -282,7 +282,7 @@ def _corners(
 
 
 def _mixed(
-    mask: Mask, count: int, image: Image | None, rng: np.random.Generator, manner: _Manner
+    mask: _Mask, count: int, image: Image | None, rng: np.random.Generator, manner: _Manner
 ) -> Points:
     methods = (_spread, _corners, _random)
     parts = [
@@ -293,7 +293,7 @@ def _mixed(
     return np.concatenate(parts)
 
 
-_Method = Callable[[Mask, int, Image | None, np.random.Generator, _Manner], Points]
+_Method = Callable[[_Mask, int, Image | None, np.random.Generator, _Manner], Points]
 
 _METHODS: dict[str, _Method] = {
     "kmedoids": _spread,
@@ -310,7 +310,7 @@ def _method(name: str) -> _Method:
     return _METHODS[name]
 
 
-def _medoids(mask: Mask, count: int, rng: np.random.Generator, sample: int) -> Points:
+def _medoids(mask: _Mask, count: int, rng: np.random.Generator, sample: int) -> Points:
     pixels = np.flatnonzero(mask)
     if len(pixels) < count:
         return _repeated(pixels, count, mask)
@@ -320,17 +320,17 @@ def _medoids(mask: Mask, count: int, rng: np.random.Generator, sample: int) -> P
     return points[kmedoids(points, count).medoids]
 
 
-def _repeated(pixels: NDArray[np.int64], count: int, mask: Mask) -> Points:
+def _repeated(pixels: NDArray[np.int64], count: int, mask: _Mask) -> Points:
     return _xy(np.resize(pixels, count), mask)
 
 
-def _xy(pixels: NDArray[np.int64], mask: Mask) -> Points:
+def _xy(pixels: NDArray[np.int64], mask: _Mask) -> Points:
     """Turn row-major pixel numbers into (N, 2) x, y."""
     rows, columns = np.divmod(pixels, mask.shape[1])
     return np.stack([columns, rows], axis=1).astype(np.float32)
 
 
-def _flat(points: Points, mask: Mask) -> NDArray[np.int64]:
+def _flat(points: Points, mask: _Mask) -> NDArray[np.int64]:
     """Turn (N, 2) x, y of pixels into their row-major numbers."""
     columns, rows = points.astype(np.int64).T
     return np.asarray(rows * mask.shape[1] + columns)

@@ -13,7 +13,7 @@ from rvsam_video.errors import PromptError
 from rvsam_video.mask_rle import MAX_SIDE
 from rvsam_video.prompts.prompt import Prompt
 
-VOID = 255
+VOID_INDEX = 255
 """Number of pixels that belong to nobody, in DAVIS and the sets that follow it."""
 
 MAX_GREY_OBJECTS = 32
@@ -56,7 +56,7 @@ def load_mask(path: str | Path, frame: int = 0, object_id: int | None = None) ->
 
 
 def _pixels(path: Path) -> NDArray[np.uint8]:
-    """Return (H, W) uint8: object numbers (0 and `VOID` are none); see `load_mask`."""
+    """Return (H, W) uint8: object numbers (0 and `VOID_INDEX` are none); see `load_mask`."""
     from PIL import Image
 
     try:
@@ -91,13 +91,13 @@ def _numbers_of_grey(grey: NDArray[np.uint8], *, lossy: bool) -> NDArray[np.uint
     if lossy or len(numbers) > MAX_GREY_OBJECTS:
         return np.asarray(grey >= SOFT_THRESHOLD, np.uint8)
     # White alone is an object: void needs something to be void of.
-    if numbers.tolist() == [VOID]:
+    if numbers.tolist() == [VOID_INDEX]:
         return np.asarray(grey != 0, np.uint8)
     return grey
 
 
 def _objects(pixels: NDArray[np.uint8], path: Path) -> dict[int, NDArray[np.bool_]]:
-    numbers = [int(number) for number in np.unique(pixels) if number not in {0, VOID}]
+    numbers = [int(number) for number in np.unique(pixels) if number not in {0, VOID_INDEX}]
     if not numbers:
         msg = (
             f"the mask {path} holds no object: all its pixels are 0 (background) or 255 (void); "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rvsam_video.frame import Image
 from rvsam_video.sinks.colours import drawing_colour
 
-COLUMNS = 960
+PLOT_COLUMNS = 960
 """Pixels of the time axis; longer videos have several frames in one."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 30, 34
@@ -42,14 +42,14 @@ def draw_timelines(objects: Mapping[int, Timeline], seconds: tuple[float, float]
     """Draw a panel per object: its area as a filled curve, its score as a line from 0 to 1.
 
     Args:
-        objects: by object id; all with the same number of columns C, at most `COLUMNS`.
+        objects: by object id; all with the same number of columns C, at most `PLOT_COLUMNS`.
         seconds: times of the first and the last column.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     height = _TOP + max(1, len(objects)) * (_PANEL + _GAP) + _BOTTOM
-    canvas = np.full((height, _LEFT + COLUMNS + _RIGHT, 3), _PAPER, np.uint8)
+    canvas = np.full((height, _LEFT + PLOT_COLUMNS + _RIGHT, 3), _PAPER, np.uint8)
     _text(canvas, "filled: area in % of the frame    line: score, 0 to 1", (_LEFT, 20), _INK)
     top = _TOP
     for object_id, timeline in objects.items():
@@ -61,12 +61,12 @@ def draw_timelines(objects: Mapping[int, Timeline], seconds: tuple[float, float]
 
 def _draw_panel(panel: Image, object_id: int, timeline: Timeline) -> None:
     colour = drawing_colour(object_id)
-    panel[:, _LEFT : _LEFT + COLUMNS] = _FLOOR
+    panel[:, _LEFT : _LEFT + PLOT_COLUMNS] = _FLOOR
     most = float(np.nanmax(timeline.area, initial=0)) or 1.0
     _text(panel, str(object_id), (10, 22), colour, 0.6)
     _text(panel, f"{100 * most:.3g}%", (10, 44), _FAINT)
     columns = np.arange(len(timeline.area))
-    xs = _LEFT + columns * (COLUMNS - 1) // max(1, len(columns) - 1)
+    xs = _LEFT + columns * (PLOT_COLUMNS - 1) // max(1, len(columns) - 1)
     for run in _runs(timeline.area):
         heights = timeline.area[run] / most
         _fill(panel, xs[run], heights, colour)
@@ -100,7 +100,7 @@ def _line(panel: Image, xs: NDArray[np.intp], heights: NDArray[np.float64]) -> N
 def _draw_times(canvas: Image, top: int, seconds: tuple[float, float]) -> None:
     first, last = seconds
     for tick in range(_TICKS + 1):
-        x = _LEFT + tick * (COLUMNS - 1) // _TICKS
+        x = _LEFT + tick * (PLOT_COLUMNS - 1) // _TICKS
         cv2.line(canvas, (x, top - _GAP), (x, top - _GAP + 5), _FAINT, 1)
         _text(canvas, f"{first + (last - first) * tick / _TICKS:.2f} s", (x - 24, top + 12), _FAINT)
 

@@ -17,7 +17,7 @@ from rvsam_video.sinks.names import ARRAYS_FILE, PARTS_FOLDER, POINTS_FILE
 from rvsam_video.trackers.base import QueryPoints
 from rvsam_video.writing import AppendFile, replacing, writing
 
-COLUMNS = (
+POINT_COLUMNS = (
     "frame",
     "time",
     "object_id",
@@ -53,7 +53,7 @@ class PointsSink:
             self._file.path.parent.mkdir(parents=True, exist_ok=True)
         self._file.open(mark["size"] if mark else 0)
         if not mark:
-            self._file.write((",".join(COLUMNS) + "\n").encode())
+            self._file.write((",".join(POINT_COLUMNS) + "\n").encode())
 
     def write(self, result: FrameResult) -> None:
         """Append the rows of one frame."""

@@ -18,7 +18,7 @@ from rvsam_video.sinks.contact_sheet import contact_sheet
 from rvsam_video.sinks.drawing import shared_overlay
 from rvsam_video.sinks.line_log import LineLog
 from rvsam_video.sinks.names import CONTACT_SHEET_FILE, PARTS_FOLDER, PLOT_FILE
-from rvsam_video.sinks.plots import COLUMNS, Timeline, draw_timelines
+from rvsam_video.sinks.plots import PLOT_COLUMNS, Timeline, draw_timelines
 from rvsam_video.sinks.small_jpeg import small_jpeg
 from rvsam_video.writing import AppendFile, replacing
 
@@ -108,7 +108,7 @@ class SummarySink:
                 yield np.asarray(cv2.cvtColor(np.asarray(picture), cv2.COLOR_BGR2RGB), np.uint8)
 
     def _plots(self) -> Image:
-        columns = min(COLUMNS, self._place)
+        columns = min(PLOT_COLUMNS, self._place)
         sums: dict[int, NDArray[np.float64]] = {}
         first = last = 0.0
         for place, record in enumerate(self._lines.read()):

@@ -30,7 +30,7 @@ _UNFINDABLE = (av.error.InvalidDataError, av.error.MemoryError, av.error.Blockin
 _AnyPacket: TypeAlias = "Packet[Any]"
 
 
-class Decoder:
+class VideoDecoder:
     """Decodes one stream from beginning to end, and keeps account in a `Tally`.
 
     Damage is passed over: broken packets are left out, and the pictures that build on them are

@@ -21,10 +21,10 @@ a camera or the network; then it ends by itself as soon as that answers."""
 WAKE_SECONDS = 0.2
 """How often a waiting consumer looks up: on Windows a wait without end ignores Ctrl-C."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def prefetch(items: Iterable[T], depth: int, *, policy: Policy = "block") -> Prefetch[T]:
+def prefetch(items: Iterable[_T], depth: int, *, policy: Policy = "block") -> Prefetch[_T]:
     """Read ahead in a background thread.
 
     Args:
@@ -50,7 +50,7 @@ def prefetch(items: Iterable[T], depth: int, *, policy: Policy = "block") -> Pre
     return Prefetch(items, depth, policy)
 
 
-class Prefetch(ClosesItself, Generic[T]):
+class Prefetch(ClosesItself, Generic[_T]):
     """An iterator over items that a thread reads ahead; made by `prefetch`.
 
     What the source raises comes out of `next` after the items before it. The thread holds no
@@ -58,8 +58,8 @@ class Prefetch(ClosesItself, Generic[T]):
     as well.
     """
 
-    def __init__(self, items: Iterable[T], depth: int, policy: Policy) -> None:
-        self._belt: _Belt[T] = _Belt(depth, policy)
+    def __init__(self, items: Iterable[_T], depth: int, policy: Policy) -> None:
+        self._belt: _Belt[_T] = _Belt(depth, policy)
         thread = Thread(
             target=_fill, args=(self._belt, items), name="rvsam-video-prefetch", daemon=True
         )
@@ -71,11 +71,11 @@ class Prefetch(ClosesItself, Generic[T]):
         """How many items were dropped so far, never to be seen."""
         return self._belt.dropped
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[_T]:
         """Return the iterator itself."""
         return self
 
-    def __next__(self) -> T:
+    def __next__(self) -> _T:
         """Return the next item, waiting for it if need be; raise what the source raised."""
         return self._belt.take()
 
@@ -84,19 +84,19 @@ class Prefetch(ClosesItself, Generic[T]):
         self._finish()
 
 
-class _Belt(Generic[T]):
+class _Belt(Generic[_T]):
     """A queue between two threads that either side can end."""
 
     def __init__(self, depth: int, policy: Policy) -> None:
         self._depth, self._drop = depth, policy == "drop"
-        self._items: deque[T] = deque()
+        self._items: deque[_T] = deque()
         # Its lock may be taken twice: a finalizer can run in the middle of any method.
         self._changed = Condition()
         self._ended = self._cancelled = False
         self._error: BaseException | None = None
         self.dropped = 0
 
-    def put(self, item: T) -> bool:
+    def put(self, item: _T) -> bool:
         """Add an item, making room as the policy says; False if nobody wants it any more."""
         with self._changed:
             while len(self._items) >= self._depth and not self._cancelled:
@@ -111,7 +111,7 @@ class _Belt(Generic[T]):
             self._changed.notify_all()
             return True
 
-    def take(self) -> T:
+    def take(self) -> _T:
         with self._changed:
             while not self._items and not self._ended:
                 self._changed.wait(WAKE_SECONDS)
@@ -137,8 +137,8 @@ class _Belt(Generic[T]):
             self._changed.notify_all()
 
 
-def _fill(belt: _Belt[T], items: Iterable[T]) -> None:
-    iterator: Iterator[T] | None = None
+def _fill(belt: _Belt[_T], items: Iterable[_T]) -> None:
+    iterator: Iterator[_T] | None = None
     error: BaseException | None = None
     try:
         iterator = iter(items)
@@ -153,7 +153,7 @@ def _fill(belt: _Belt[T], items: Iterable[T]) -> None:
     belt.end(error)
 
 
-def _end(belt: _Belt[T], thread: Thread) -> None:
+def _end(belt: _Belt[_T], thread: Thread) -> None:
     belt.cancel()
     # The garbage collector may run this in the very thread that is to end.
     if thread is not current_thread():

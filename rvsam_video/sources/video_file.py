@@ -15,7 +15,7 @@ from rvsam_video.frame import Frame
 from rvsam_video.sources.base import BadFrames, ReadReport, Tally
 from rvsam_video.sources.container import lost, open_container, video_stream
 from rvsam_video.sources.conversion import Converter, displayed_size
-from rvsam_video.sources.decoding import Decoder
+from rvsam_video.sources.decoding import VideoDecoder
 from rvsam_video.sources.place import Place
 
 
@@ -130,7 +130,7 @@ class Reading:
         self._index = -1
         try:
             stream = video_stream(self._container, place.name)
-            decoder = Decoder(self._container, stream, stop=stop, path=place.path)
+            decoder = VideoDecoder(self._container, stream, stop=stop, path=place.path)
             self.tally = decoder.tally
             self._pictures = decoder.pictures()
             first = self._next()

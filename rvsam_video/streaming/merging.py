@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rvsam_video.segmenters.base import MaskPrediction
 
-Masks = list[NDArray[np.bool_]]
+MaskList = list[NDArray[np.bool_]]
 
 
 def full_size_logits(
@@ -34,7 +34,7 @@ def merge(
     *,
     score_threshold: float,
     overlap: bool,
-) -> Masks:
+) -> MaskList:
     """Give each pixel to the object with the largest logit above zero, or to the background.
 
     Args:
@@ -49,7 +49,7 @@ def merge(
     shape = frame_size[::-1]
     best = np.zeros(shape, np.float32)
     owner = np.full(shape, -1, np.int16)
-    masks: Masks = []
+    masks: MaskList = []
     for number, prediction in enumerate(predictions):
         if prediction.score < score_threshold:
             masks.append(np.zeros(shape, np.bool_))

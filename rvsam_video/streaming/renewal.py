@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rvsam_video.clips.schedule import SMALLEST_AREA
 from rvsam_video.results import ObjectResult
-from rvsam_video.settings import SegmentationSettings
+from rvsam_video.settings import SMALLEST_AREA, SegmentationSettings
 
 _RATE = 0.2
 """How fast the usual area follows the areas seen."""

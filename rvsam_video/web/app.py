@@ -27,7 +27,7 @@ from rvsam_video.web.visitors import Visitor, Visitors
 
 COOKIE = "rvsam_visitor"
 CLEANING_SECONDS = 60.0
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _PAGE = {
     "": ("index.html", "text/html"),
@@ -257,5 +257,5 @@ class Page:
         return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-async def _done(future: Future[T]) -> T:
+async def _done(future: Future[_T]) -> _T:
     return await asyncio.wrap_future(future)

@@ -21,7 +21,7 @@ from rvsam_video.web.clicks import Click, ClickBook
 from rvsam_video.web.frames import FrameReader
 from rvsam_video.web.screen import Screen, with_masks
 
-State = Literal["empty", "ready", "tracking", "paused", "done"]
+DeskState = Literal["empty", "ready", "tracking", "paused", "done"]
 
 
 class Desk:
@@ -40,7 +40,7 @@ class Desk:
         later: Callable[[Callable[[], object]], object],
     ) -> None:
         self._segmenter, self._screen, self._later = segmenter, screen, later
-        self._state: State = "empty"
+        self._state: DeskState = "empty"
         self._book = ClickBook()
         self._run: Run | None = None
         self._reader: FrameReader | None = None

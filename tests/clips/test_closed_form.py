@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rvsam_video.clips.instances import ObjectScores
+from rvsam_video.clips.instances import MeanScores
 from rvsam_video.clips.merging import ClipMerger
 from rvsam_video.clips.segmenter import ClipSegmenter
 from rvsam_video.segmenters.base import MaskPrediction
@@ -83,7 +83,7 @@ def test_masks_scores_and_points_are_the_public_ones(done):
     assert np.array_equal(states, case["out_visibilities"])
     xy = np.array([result.points.xy for result in done.results]).reshape(*shape, 2)
     np.testing.assert_allclose(xy, case["out_trajectories"], rtol=1e-6)
-    means = ObjectScores(sam_pt_exact=True)
+    means = MeanScores(sam_pt_exact=True)
     for result in done.results:
         means.add(result)
     np.testing.assert_allclose(list(means.means().values()), case["scores"], rtol=0, atol=1e-6)
@@ -174,7 +174,7 @@ def test_by_default_negatives_alone_are_no_prompt_and_scores_stay_finite(run):
     assert lost
     assert all(exact.results[2].objects[number].prompted for number in lost)
     assert not any(hidden[number].mask.any() for number in lost)
-    scores = ObjectScores()
+    scores = MeanScores()
     for result in repaired.results:
         scores.add(result)
     means = list(scores.means().values())

@@ -7,8 +7,8 @@ import pytest
 
 from rvsam_video import PromptError, SegmentationSettings
 from rvsam_video.clips.restarts import RestartingClipSegmenter
-from rvsam_video.clips.schedule import RestartSettings
 from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
+from rvsam_video.settings import RestartSettings
 from rvsam_video.trackers.clips import ForwardClip
 
 VARIANTS = ["horizon", "median-area", "similar-area", "similar-area-together"]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rvsam_video import UsageError
-from rvsam_video.clips.schedule import RestartSettings, restart_chunks
+from rvsam_video.clips.schedule import restart_chunks
+from rvsam_video.settings import RestartSettings
 
 SCENARIOS = [
     "two_from_start",

@@ -26,10 +26,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
-Size = tuple[int, int]
+MapSize = tuple[int, int]
 
 
-def join_resized(maps: Sequence[Tensor], weight: Tensor, bias: Tensor | None, size: Size) -> Tensor:
+def join_resized(
+    maps: Sequence[Tensor], weight: Tensor, bias: Tensor | None, size: MapSize
+) -> Tensor:
     """Resize maps bilinearly, corner to corner, join their channels and convolve them.
 
     Args:
@@ -53,7 +55,7 @@ def join_resized(maps: Sequence[Tensor], weight: Tensor, bias: Tensor | None, si
     return out
 
 
-def _resize(part: Tensor, size: Size) -> Tensor:
+def _resize(part: Tensor, size: MapSize) -> Tensor:
     if part.shape[2:] == size:
         return part
     return F.interpolate(part, size, mode="bilinear", align_corners=True)

@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812 - the name all torch code use
 
 SCALES = 10
 
-MOTION_WIDTH = 4 + 2 * 4 * SCALES
+FOURIER_WIDTH = 4 + 2 * 4 * SCALES
 """Features of a motion: its four components, then the sines and cosines of all scales."""
 
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ...frame import Image
 
-Size = tuple[int, int]
+PictureSize = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
+class FrameGeometry:
     """The two sizes, and the convention that joins them.
 
     Version 1 resizes by half-pixel centres and scales places by the plain ratio, although the
@@ -29,8 +29,8 @@ class Geometry:
         aligned_corners: the convention of versions 2 and 3.
     """
 
-    frame_size: Size
-    network_size: Size
+    frame_size: PictureSize
+    network_size: PictureSize
     aligned_corners: bool
 
     def picture(self, image: Image, device: torch.device | str = "cpu") -> Tensor:
@@ -53,7 +53,7 @@ class Geometry:
         """Turn (..., 2) places in network pixels into frame pixels."""
         return np.asarray(xy, np.float32) * self._scale(self.network_size, self.frame_size)
 
-    def _scale(self, source: Size, target: Size) -> NDArray[np.float32]:
+    def _scale(self, source: PictureSize, target: PictureSize) -> NDArray[np.float32]:
         less = 1 if self.aligned_corners else 0
         ratio = [(new - less) / max(old - less, 1) for old, new in zip(source, target, strict=True)]
         return np.array(ratio, np.float32)

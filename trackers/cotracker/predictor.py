@@ -15,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ...frame import Image
-from .geometry import Geometry
+from .geometry import FrameGeometry
 from .grids import points_on_mask, regular_grid
 from .network import EncodedFrame, Inference
 from .query_group import GroupPoints
@@ -288,11 +288,11 @@ class ClipPredictor:
             np.concatenate([part.visible for part in parts], 1),
         )
 
-    def _geometry(self, images: Sequence[Image] | NDArray[np.uint8]) -> Geometry:
+    def _geometry(self, images: Sequence[Image] | NDArray[np.uint8]) -> FrameGeometry:
         height, width = images[0].shape[:2]
-        return Geometry((width, height), self._size, self._inference.network.aligned_corners)
+        return FrameGeometry((width, height), self._size, self._inference.network.aligned_corners)
 
-    def _frames(self, images: Iterable[Image], geometry: Geometry) -> Iterable[EncodedFrame]:
+    def _frames(self, images: Iterable[Image], geometry: FrameGeometry) -> Iterable[EncodedFrame]:
         device = self._inference.device
         for image in images:
             yield EncodedFrame(self._inference, geometry.picture(image, device))
@@ -300,7 +300,7 @@ class ClipPredictor:
     def _predict(
         self,
         frames: Iterable[EncodedFrame],
-        geometry: Geometry,
+        geometry: FrameGeometry,
         points: _Queries,
         *,
         backward: bool,
@@ -337,7 +337,7 @@ class ClipPredictor:
         )
 
     def _answer(
-        self, tracks: NetworkTracks, points: _Queries, count: int, geometry: Geometry
+        self, tracks: NetworkTracks, points: _Queries, count: int, geometry: FrameGeometry
     ) -> ClipTracks:
         rules = self._rules
         xy, chances = tracks.xy[:, :count], tracks.probabilities[:, :count]

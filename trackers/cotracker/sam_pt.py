@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...frame import Image
 from ..base import FramesFactory, QueryPoints, TrackedPoints
 from ..frames_on_demand import FramesOnDemand
-from .geometry import Geometry
+from .geometry import FrameGeometry
 from .grids import SupportGrid, regular_grid
 from .network import EncodedFrame, Inference
 from .predictor import ClipTracks, NetworkTracks, filled, track_clip
@@ -78,7 +78,7 @@ def track_both_ways(
     rows = np.asarray(queries, np.float32).reshape(-1, 3)
     height, width = images[0].shape[:2]
     size = network_size or (width, height)
-    geometry = Geometry((width, height), size, inference.network.aligned_corners)
+    geometry = FrameGeometry((width, height), size, inference.network.aligned_corners)
     numbers = rows[:, 0].astype(np.int64)
     support_numbers, support = _support(len(images), size)
     numbers = np.concatenate([numbers, support_numbers])
@@ -107,7 +107,7 @@ def _support(count: int, size: tuple[int, int]) -> tuple[NDArray[np.int64], NDAr
 
 def _encoded(
     inference: Inference,
-    geometry: Geometry,
+    geometry: FrameGeometry,
     images: Sequence[Image] | NDArray[np.uint8],
     order: Sequence[int],
 ) -> Iterable[EncodedFrame]:

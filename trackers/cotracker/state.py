@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...frame import Frame
 from ...snapshot import Arrays, nested, prefixed
 from ..base import QueryPoints, TrackedPoints
-from .geometry import Geometry
+from .geometry import FrameGeometry
 from .grids import regular_grid
 from .network import EncodedFrame, Inference
 from .query_group import NOT_YET, SUPPORT, GroupPoints, QueryGroup
@@ -30,7 +30,7 @@ class Answers:
     """
 
     def __init__(
-        self, groups: Sequence[QueryGroup], places: slice, stride: int, geometry: Geometry
+        self, groups: Sequence[QueryGroup], places: slice, stride: int, geometry: FrameGeometry
     ) -> None:
         points, xy, scores = GroupPoints.empty(), [], []
         count = places.stop - places.start
@@ -97,7 +97,7 @@ class CoTrackerState:
         size = settings.network_size or frame_size
         self._settings = settings
         self._inference = inference
-        self._geometry = Geometry(frame_size, size, network.aligned_corners)
+        self._geometry = FrameGeometry(frame_size, size, network.aligned_corners)
         self._window = SlidingWindow(
             inference,
             iterations=settings.iterations,

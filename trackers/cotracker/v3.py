@@ -21,7 +21,7 @@ from .correlation import (
 from .embeddings import time_embedding
 from .encoder import FeatureEncoder
 from .fourier import (
-    MOTION_WIDTH,
+    FOURIER_WIDTH,
     fit_time,
     motion_features,
     relative_motion,
@@ -29,8 +29,8 @@ from .fourier import (
 from .maps import LEVELS, feature_pyramid
 from .network import Levels, WindowInput, WindowOutput
 
-CORRELATION_WIDTH = 256
-TOKEN_WIDTH = 2 + LEVELS * CORRELATION_WIDTH + MOTION_WIDTH
+VOLUME_WIDTH = 256
+VOLUME_TOKEN_WIDTH = 2 + LEVELS * VOLUME_WIDTH + FOURIER_WIDTH
 
 
 class CorrelationMlp(nn.Module):
@@ -39,7 +39,7 @@ class CorrelationMlp(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fc1 = nn.Linear(NEIGHBOURS**2, 384)
-        self.fc2 = nn.Linear(384, CORRELATION_WIDTH)
+        self.fc2 = nn.Linear(384, VOLUME_WIDTH)
 
     def forward(self, volume: Tensor) -> Tensor:
         """Turn (..., 2401) into (..., 256)."""
@@ -74,9 +74,11 @@ class CoTracker3(nn.Module):
         self.window = window
         self.step = window // 2
         self.pads = not whole
-        self.register_buffer("time_emb", time_embedding(window, TOKEN_WIDTH)[None])
+        self.register_buffer("time_emb", time_embedding(window, VOLUME_TOKEN_WIDTH)[None])
         self.fnet = FeatureEncoder()
-        self.updateformer = VirtualTrackTransformer(TOKEN_WIDTH, outputs=2, depth=3, logits=2)
+        self.updateformer = VirtualTrackTransformer(
+            VOLUME_TOKEN_WIDTH, outputs=2, depth=3, logits=2
+        )
         self.corr_mlp = CorrelationMlp()
         height, width = resolution
         self._extent = (width / self.stride, height / self.stride)

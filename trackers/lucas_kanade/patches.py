@@ -55,7 +55,7 @@ def cut_patches(image: Image, xy: NDArray[np.float32], side: int) -> Patches:
     return patches
 
 
-def similarity(first: Patches, second: Patches) -> NDArray[np.float32]:
+def patch_similarity(first: Patches, second: Patches) -> NDArray[np.float32]:
     """Return how alike the patches are pairwise: (N,) float32, 1 the same, 0 or less unlike.
 
     Normalised correlation that stays defined for flat patches, times a factor for the

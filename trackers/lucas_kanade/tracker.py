@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from ...frame import Frame, Image
 from ...snapshot import Arrays
 from ..base import QueryPoints, TrackedPoints
-from .patches import cut_patches, find_patch, similarity
+from .patches import cut_patches, find_patch, patch_similarity
 from .settings import LucasKanadeSettings
 from .store import PointStore
 
-Grey = NDArray[np.uint8]
+GreyFrame = NDArray[np.uint8]
 
 
 class LucasKanade:
@@ -140,8 +140,8 @@ class LucasKanadeState:
         old = points.xy[rows]
         new, error = follow(grey_of(before), grey_of(now), old, settings)
         patches = cut_patches(now, new, settings.patch)
-        recent = similarity(patches, points.recent[rows])
-        alike = np.maximum(recent, similarity(patches, points.anchor[rows]))
+        recent = patch_similarity(patches, points.recent[rows])
+        alike = np.maximum(recent, patch_similarity(patches, points.anchor[rows]))
         seen = (error <= settings.return_error) & (alike >= settings.min_similarity)
         seen &= self._inside(new)
         keep = settings.velocity_memory
@@ -207,13 +207,13 @@ class LucasKanadeState:
         )
 
 
-def grey_of(image: Image) -> Grey:
+def grey_of(image: Image) -> GreyFrame:
     """Return the (H, W) uint8 brightness of an RGB picture."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def follow(
-    before: Grey, now: Grey, xy: NDArray[np.float32], settings: LucasKanadeSettings
+    before: GreyFrame, now: GreyFrame, xy: NDArray[np.float32], settings: LucasKanadeSettings
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Follow points from one picture to the next, and back again.
 
@@ -232,7 +232,7 @@ def follow(
 
 
 def _flow(
-    before: Grey, now: Grey, xy: NDArray[np.float32], settings: LucasKanadeSettings
+    before: GreyFrame, now: GreyFrame, xy: NDArray[np.float32], settings: LucasKanadeSettings
 ) -> NDArray[np.float32]:
     # The status is not asked for: on flat ground it is 0 although the coarser levels, which see
     # more of the object, have given a usable place; the way back tells good from bad.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rvsam_video.evals.davis.scores import DavisScores
     from rvsam_video.evals.davis.scoring import SequenceScores
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option(
@@ -53,7 +53,7 @@ _OPTIONS = (
 )
 
 
-def davis_options(command: Command) -> Command:
+def davis_options(command: _Command) -> _Command:
     """Add the options that both commands have."""
     return with_options(command, _OPTIONS)
 

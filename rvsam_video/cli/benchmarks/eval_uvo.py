@@ -20,7 +20,7 @@ from rvsam_video.cli.progress import reporter_for
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
-    from rvsam_video.evals.uvo.run import State
+    from rvsam_video.evals.uvo.run import VideoState
     from rvsam_video.evals.uvo.truth import TruthVideo
 
 _FILE = click.Path(path_type=Path)
@@ -92,7 +92,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
         say_licences(method.parts, shown=not as_json)
         reporter.say(str(method))
 
-        def progress(video: TruthVideo, state: State) -> None:
+        def progress(video: TruthVideo, state: VideoState) -> None:
             reporter.say(f"video {video.id}: {state}")
 
         try:

@@ -35,13 +35,13 @@ def command(
 
     RUNS are folders that `score davis`, `eval davis` or the official evaluation wrote tables into.
     """
-    from rvsam_video.evals.davis.compare import PUBLISHED, load_run
+    from rvsam_video.evals.davis.compare import PUBLISHED_ROWS, load_run
 
     rows = [load_run(path) for path in runs]
     if published:
         # A table of the official evaluation does not say what it is of: it may be the same set.
         sets = {row.benchmark for row in rows}
-        rows += [row for row in PUBLISHED if row.benchmark in sets or "" in sets]
+        rows += [row for row in PUBLISHED_ROWS if row.benchmark in sets or "" in sets]
     rows.sort(key=lambda row: row.j_and_f, reverse=True)
     if as_json:
         for row in rows:

@@ -15,7 +15,7 @@ from rvsam_video.errors import UsageError
 if TYPE_CHECKING:
     from rvsam_video.evals.tapvid.clips import PointReport
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option(
@@ -45,7 +45,7 @@ _OPTIONS = (
 )
 
 
-def tapvid_options(command: Command) -> Command:
+def tapvid_options(command: _Command) -> _Command:
     """Add the options to a command."""
     return with_options(command, _OPTIONS)
 

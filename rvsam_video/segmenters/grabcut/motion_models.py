@@ -81,7 +81,7 @@ class AffineMotion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class MotionLayer:
     """A part of the picture that moves by itself.
 
     Attributes:
@@ -98,7 +98,7 @@ def layers_of(
     inside: NDArray[np.bool_],
     reach: float,
     grid: tuple[Map, Map],
-) -> tuple[Layer, Layer] | None:
+) -> tuple[MotionLayer, MotionLayer] | None:
     """Return an object and its surroundings as layers, or None if either is too small.
 
     Args:
@@ -117,11 +117,11 @@ def layers_of(
     own, other = AffineMotion.fit(motion, core), AffineMotion.fit(motion, far)
     if own is None or other is None:
         return None
-    return Layer(core, own), Layer(far, other)
+    return MotionLayer(core, own), MotionLayer(far, other)
 
 
 def motion_evidence(
-    layers: tuple[Layer, Layer], grid: tuple[Map, Map], back: tuple[Map, Map]
+    layers: tuple[MotionLayer, MotionLayer], grid: tuple[Map, Map], back: tuple[Map, Map]
 ) -> Map:
     """Return how much likelier pixels move with the first layer than with the second.
 
@@ -166,7 +166,7 @@ def layer_evidence(
     before: Grey,
     now: Grey,
     motion: Motion,
-    layers: tuple[Layer, Layer],
+    layers: tuple[MotionLayer, MotionLayer],
     size: float,
 ) -> Map:
     """Return how much better each pixel goes with the object's motion than with the other.
@@ -195,7 +195,7 @@ def _difference(
     before: Grey,
     now: Grey,
     motion: Motion,
-    layer: Layer,
+    layer: MotionLayer,
     window: tuple[slice, slice],
     reach: float,
 ) -> Map:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rvsam_video import __version__
 from rvsam_video.errors import UsageError
-from rvsam_video.export.parts import Part, decoder_part, encoder_part
+from rvsam_video.export.parts import ExportPart, decoder_part, encoder_part
 from rvsam_video.weights.fetch import (
     checkpoint_path,
     file_sha256,
@@ -29,7 +29,7 @@ def named_part(
     cache: str | Path | None = None,
     offline: bool | None = None,
     progress: Progress | None = None,
-) -> tuple[Part, dict[str, str]]:
+) -> tuple[ExportPart, dict[str, str]]:
     """Build a part of a network of the SAM family.
 
     Args:
@@ -47,7 +47,7 @@ def named_part(
         UsageError: if there is no such network or part.
         WeightsError: if the weights cannot be had, or are those of another network.
     """
-    from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, network_with_weights
+    from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, sam_network
 
     if name not in SAM_VARIANTS or part not in PARTS:
         msg = (
@@ -60,7 +60,7 @@ def named_part(
         licence = find_weights(name).licence
     else:
         path, licence = Path(checkpoint), "unknown"
-    sam = network_with_weights(SAM_VARIANTS[name], load_state_dict(path), source=str(path))
+    sam = sam_network(SAM_VARIANTS[name], load_state_dict(path), source=str(path))
     built = (
         encoder_part(sam.image_encoder)
         if part == "encoder"

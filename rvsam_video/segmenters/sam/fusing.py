@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812 - the name all torch code use
 
 from rvsam_video.segmenters.sam.encoder_layers import ConvBN
 from rvsam_video.segmenters.sam.repvit import RepDW, Residual, SqueezeExcite
-from rvsam_video.segmenters.sam.tiny_vit import Attention, MBConv, split_heads
+from rvsam_video.segmenters.sam.tiny_vit import Attention, MBConv, heads_of
 
 _KERNEL_CENTRE = 1
 """Index of the middle tap of a 3x3 kernel, in either direction."""
@@ -183,7 +183,7 @@ class _FusedAttention(nn.Module):
         self.register_buffer("bias", attention.bias().detach())
 
     def forward(self, tokens: Tensor) -> Tensor:
-        query, key, value = split_heads(self.qkv(self.norm(tokens)))
+        query, key, value = heads_of(self.qkv(self.norm(tokens)))
         # Autocast narrows the bias together with queries, keys and values.
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=self.bias[None])
         out: Tensor = self.proj(attended.transpose(1, 2).flatten(2))

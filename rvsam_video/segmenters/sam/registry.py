@@ -109,7 +109,7 @@ def load_sam(
     from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
     path = checkpoint_path(variant.name) if checkpoint is None else Path(checkpoint)
-    sam = network_with_weights(variant, load_state_dict(path), source=str(path))
+    sam = sam_network(variant, load_state_dict(path), source=str(path))
     if backend != "torch":
         sam.image_encoder = encoder_on_backend(
             sam.image_encoder, backend, name=variant.name, weights_sha256=file_sha256(path)
@@ -134,13 +134,11 @@ def sam_with_weights(
     """
     from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
-    sam = network_with_weights(variant, state_dict, source=source)
+    sam = sam_network(variant, state_dict, source=source)
     return SamSegmenter(variant.name, sam, device)
 
 
-def network_with_weights(
-    variant: SamVariant, state_dict: Mapping[str, Tensor], *, source: str
-) -> Sam:
+def sam_network(variant: SamVariant, state_dict: Mapping[str, Tensor], *, source: str) -> Sam:
     """Build a whole network on the CPU, its image encoder in the inference form if it has one.
 
     Args:

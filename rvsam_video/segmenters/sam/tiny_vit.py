@@ -101,7 +101,7 @@ def _offset_index(window: int) -> Tensor:
     return (rows[:, None] - rows).abs() * window + (columns[:, None] - columns).abs()
 
 
-def split_heads(mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def heads_of(mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Split a projection (N, L, 3 * C) into queries, keys and values, each (N, heads, L, 32)."""
     # The projection is laid out head by head: 32 channels of q, then of k, then of v.
     by_head = mixed.reshape(*mixed.shape[:2], -1, 3 * _HEAD_WIDTH).transpose(1, 2)
@@ -135,7 +135,7 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Attend within each of N windows: (N, L, C) to (N, L, C), L = window squared."""
-        query, key, value = split_heads(self.qkv(self.norm(tokens)))
+        query, key, value = heads_of(self.qkv(self.norm(tokens)))
         weights = (query @ key.transpose(-2, -1)) * _HEAD_WIDTH**-0.5 + self.bias()
         attended = weights.softmax(dim=-1) @ value
         out: Tensor = self.proj(attended.transpose(1, 2).flatten(2))
@@ -207,7 +207,7 @@ class AttentionBlock(nn.Module):
         return x + transformed.permute(0, 3, 1, 2)
 
 
-class Layer(nn.Module):
+class TinyViTLayer(nn.Module):
     """A run of blocks, then a merging.
 
     Args:
@@ -251,7 +251,7 @@ def _layers(config: TinyViTConfig) -> nn.Sequential:
     ]
     steps = zip(widths, widths[1:], config.strides, strict=False)
     mergings = [PatchMerging(*step) for step in steps]
-    return nn.Sequential(*map(Layer, blocks, [*mergings, nn.Identity()]))
+    return nn.Sequential(*map(TinyViTLayer, blocks, [*mergings, nn.Identity()]))
 
 
 class TinyViTEncoder(nn.Module):

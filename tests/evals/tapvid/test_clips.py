@@ -20,7 +20,7 @@ from rvsam_video.evals.tapvid.clips import (
     save_tracks,
     score_tapvid,
 )
-from rvsam_video.evals.tapvid.run import TapvidOptions, run_tapvid, track_clip
+from rvsam_video.evals.tapvid.run import TapvidOptions, follow_clip, run_tapvid
 from rvsam_video.trackers.base import TrackedPoints
 
 FRAMES, POINTS = 12, 4
@@ -156,7 +156,7 @@ def test_points_go_to_the_tracker_in_its_own_pixels(davis, scale, tmp_path):
     wanted = sample_queries(clip, "first", scale)
     options = TapvidOptions(root=davis, out=tmp_path, scale=scale)
     tracker = Following()
-    found = track_clip(tracker, list(clip.frames()), wanted, options)
+    found = follow_clip(tracker, list(clip.frames()), wanted, options)
     assert np.array_equal(tracker.runs[0], clip.video)
     assert np.allclose(found.tracks[:, 0], wanted.queries[:, :0:-1], atol=1e-4)
     if scale == 255:
@@ -172,7 +172,7 @@ def test_frames_before_a_query_come_from_the_clip_backwards(davis, tmp_path):
     wanted = sample_queries(clip, "strided")
     options = TapvidOptions(root=davis, out=tmp_path, mode="strided")
     tracker = Following(direction=-1)
-    found = track_clip(tracker, list(clip.frames()), wanted, options)
+    found = follow_clip(tracker, list(clip.frames()), wanted, options)
     assert np.array_equal(tracker.runs[1], clip.video[::-1])
     assert np.allclose(found.tracks, wanted.truth, atol=1e-3)
     assert not found.hidden.any()
@@ -185,7 +185,7 @@ def test_before_a_first_query_a_point_is_hidden():
     clip = PointClip("clip", plain["video"], plain["points"][:1].astype(float), hidden)
     wanted = sample_queries(clip, "first")
     options = TapvidOptions(root=None, out=None)
-    found = track_clip(Following(), list(clip.frames()), wanted, options)
+    found = follow_clip(Following(), list(clip.frames()), wanted, options)
     assert np.array_equal(found.hidden, hidden)
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvsam_video.trackers.cotracker.geometry import Geometry
+from rvsam_video.trackers.cotracker.geometry import FrameGeometry
 from rvsam_video.trackers.cotracker.grids import SupportGrid, points_on_mask, regular_grid
 
 sizes = st.tuples(st.integers(2, 2000), st.integers(2, 2000))
@@ -21,7 +21,7 @@ sizes = st.tuples(st.integers(2, 2000), st.integers(2, 2000))
     at=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
 def test_places_come_back(frame, network, aligned, at):
-    geometry = Geometry(frame, network, aligned)
+    geometry = FrameGeometry(frame, network, aligned)
     xy = np.array([at], np.float32) * frame
     back = geometry.to_frame(geometry.to_network(xy))
     np.testing.assert_allclose(back, xy, rtol=1e-5, atol=1e-3)
@@ -29,9 +29,9 @@ def test_places_come_back(frame, network, aligned, at):
 
 def test_corners_meet_corners_or_edges_meet_edges():
     last = np.array([[63, 47]], np.float32)
-    corners = Geometry((64, 48), (512, 384), aligned_corners=True)
+    corners = FrameGeometry((64, 48), (512, 384), aligned_corners=True)
     np.testing.assert_allclose(corners.to_network(last), [[511, 383]])
-    edges = Geometry((64, 48), (512, 384), aligned_corners=False)
+    edges = FrameGeometry((64, 48), (512, 384), aligned_corners=False)
     np.testing.assert_allclose(edges.to_network(last), [[504, 376]])
 
 
@@ -40,7 +40,7 @@ def test_pictures_are_resized_by_the_same_convention(aligned):
     """A ramp stays a ramp: with aligned corners its ends keep their values."""
     ramp = np.arange(0, 128, 2, dtype=np.uint8)
     image = np.broadcast_to(ramp[None, :, None], (48, 64, 3))
-    picture = Geometry((64, 48), (190, 96), aligned).picture(image)
+    picture = FrameGeometry((64, 48), (190, 96), aligned).picture(image)
     assert picture.shape == (1, 3, 96, 190)
     assert picture.dtype == torch.float32
     row = picture[0, 1, 50].numpy()
@@ -54,7 +54,7 @@ def test_pictures_are_resized_by_the_same_convention(aligned):
 @pytest.mark.parametrize("aligned", [True, False])
 def test_frames_of_the_networks_size_are_left_alone(aligned):
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    geometry = Geometry((64, 48), (64, 48), aligned)
+    geometry = FrameGeometry((64, 48), (64, 48), aligned)
     np.testing.assert_array_equal(geometry.picture(image)[0].numpy(), image.transpose(2, 0, 1))
     xy = np.array([[3.25, 7.5]], np.float32)
     np.testing.assert_array_equal(geometry.to_network(xy), xy)

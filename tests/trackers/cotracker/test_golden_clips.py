@@ -20,7 +20,7 @@ from golden_data import golden
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers.base import QueryPoints
-from rvsam_video.trackers.cotracker.geometry import Geometry
+from rvsam_video.trackers.cotracker.geometry import FrameGeometry
 from rvsam_video.trackers.cotracker.grids import regular_grid
 from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
 from rvsam_video.trackers.cotracker.predictor import (
@@ -143,7 +143,7 @@ def test_dense_tracks(version):
 def test_online_predictor_after_every_chunk(version, case):
     inference = _inference(version)
     clip = _clip(version, "B")[: len(GOLDEN[f"{version}/online_points_chunk2_tracks"])]
-    geometry = Geometry((112, 80), SMALL, aligned_corners=True)
+    geometry = FrameGeometry((112, 80), SMALL, aligned_corners=True)
     queries = GOLDEN[f"{version}/online_queries"]
     frames, xy = queries[:, 0].astype(np.int64), geometry.to_network(queries[:, 1:])
     if case == "grid":
@@ -261,7 +261,7 @@ def test_the_streaming_tracker_is_sam_pts_forward_pass(case):
 def test_what_the_network_says_of_support_points():
     """The raw answers behind a predictor, all points and frames included."""
     inference = _inference("v3_offline")
-    geometry = Geometry((112, 80), SMALL, aligned_corners=True)
+    geometry = FrameGeometry((112, 80), SMALL, aligned_corners=True)
     queries = GOLDEN["v3_offline/predictor_queries"]
     frames = np.concatenate([queries[:, 0].astype(np.int64), np.zeros(36, np.int64)])
     xy = np.concatenate([geometry.to_network(queries[:, 1:]), regular_grid(6, SMALL)])

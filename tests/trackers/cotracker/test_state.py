@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Frame
 from rvsam_video.trackers.base import QueryPoints, TrackedPoints, TrackerState
-from rvsam_video.trackers.cotracker.geometry import Geometry
+from rvsam_video.trackers.cotracker.geometry import FrameGeometry
 from rvsam_video.trackers.cotracker.grids import SupportGrid
 from rvsam_video.trackers.cotracker.network import EncodedFrame, Inference
 from rvsam_video.trackers.cotracker.predictor import track_clip
@@ -80,7 +80,7 @@ def test_streaming_gives_what_the_whole_clip_gives(fake_network, soft_clip, kind
     if kind == "any length" and length > 12:
         return
     inference = Inference(network)
-    geometry = Geometry(SIZE, SIZE, network.aligned_corners)
+    geometry = FrameGeometry(SIZE, SIZE, network.aligned_corners)
     frames = (EncodedFrame(inference, geometry.picture(image)) for image in clip)
     whole = track_clip(inference, frames, STARTS[rows], PLACES[rows], iterations=2)
     assert [item.frame_index for item in given] == list(range(length))

@@ -57,14 +57,14 @@ _CLICK_SLACK = 0.1
 _BOX_SLACK = 0.8
 """The same in a box. It says where the object is, so only a collapse is refused."""
 
-Mask = NDArray[np.bool_]
+_Mask = NDArray[np.bool_]
 """(H, W) or (h, w) bool."""
 
-_Merit = Callable[[Mask], float]
+_Merit = Callable[[_Mask], float]
 """How likely a mask of the grid is an object, the higher the likelier."""
 
 
-def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[np.int8]) -> Mask:
+def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[np.int8]) -> _Mask:
     """Return the mask of the object that was clicked.
 
     Args:
@@ -82,7 +82,7 @@ def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[
     masks = [fill_holes(clicked_parts(mask, on), off) for mask in grown]
     denied = distance_to(shape, off) < np.minimum(_AROUND_CLICK, distance_to(shape, on))
 
-    def merit(mask: Mask) -> float:
+    def merit(mask: _Mask) -> float:
         oddity = float(np.log(mask.mean() / _USUAL_SHARE))
         against = _SIZE_WEIGHT * oddity**2 + _SWALLOWED_WEIGHT * _share(mask, denied)
         return difference_from_ring(colours, mask) - against
@@ -93,7 +93,7 @@ def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[
 
 def mask_from_box(
     image: Image, box: NDArray[np.float32], points: NDArray[np.float32], labels: NDArray[np.int8]
-) -> Mask:
+) -> _Mask:
     """Return the mask of the object in a box.
 
     Args:
@@ -113,7 +113,7 @@ def mask_from_box(
     shape = (crop.height, crop.width)
     denied = distance_to(shape, off) < np.minimum(_AROUND_CLICK, distance_to(shape, on))
 
-    def merit(mask: Mask) -> float:
+    def merit(mask: _Mask) -> float:
         _, _, *extent = cv2.boundingRect(mask.astype(np.uint8))
         filled = np.minimum(1, extent / (corners[1] - corners[0] + 1)).prod()
         against = _SWALLOWED_WEIGHT * _share(mask, denied)
@@ -125,7 +125,7 @@ def mask_from_box(
     return _finish(image, crop, masks, merit, inside, points, labels, _BOX_SLACK)
 
 
-def _share(mask: Mask, region: Mask) -> float:
+def _share(mask: _Mask, region: _Mask) -> float:
     """Share of a region that a mask covers; 0 of an empty one."""
     return float(mask[region].mean()) if region.any() else 0.0
 
@@ -133,13 +133,13 @@ def _share(mask: Mask, region: Mask) -> float:
 def _finish(
     image: Image,
     crop: Crop,
-    masks: list[Mask],
+    masks: list[_Mask],
     merit: _Merit,
-    allowed: Mask,
+    allowed: _Mask,
     points: NDArray[np.float32],
     labels: NDArray[np.int8],
     slack: float,
-) -> Mask:
+) -> _Mask:
     """Choose the best of the masks of the grid, and sharpen it if that does it good."""
     merits = [merit(mask) if mask.any() else -np.inf for mask in masks]
     best = int(np.argmax(merits))

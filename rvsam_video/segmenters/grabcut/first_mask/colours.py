@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rvsam_video.frame import Image
 
-PALETTE_SIZE = 32
+PICTURE_COLOURS = 32
 """Colours told apart. 24 to 48 give equal masks; fewer mix the object with what lies behind it."""
 
 _SAMPLES = 2000
@@ -45,7 +45,7 @@ def palette_map(image: Image, near: NDArray[np.bool_]) -> PaletteMap:
     cv2.setRNGSeed(_SEED)
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ROUNDS, 0.5)
     _, _, centres = cv2.kmeans(
-        values[chosen], PALETTE_SIZE, np.empty(0, np.int32), stop, 1, cv2.KMEANS_PP_CENTERS
+        values[chosen], PICTURE_COLOURS, np.empty(0, np.int32), stop, 1, cv2.KMEANS_PP_CENTERS
     )
     # The squared distance without the term that is the same for all colours.
     far = np.square(centres).sum(axis=1) - 2 * values @ centres.T
@@ -53,8 +53,8 @@ def palette_map(image: Image, near: NDArray[np.bool_]) -> PaletteMap:
 
 
 def shares(colours: PaletteMap, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return how much of the weight lies on each colour, (PALETTE_SIZE,), adding up to 1."""
-    counts = np.bincount(colours.ravel(), weights.ravel(), PALETTE_SIZE)
+    """Return how much of the weight lies on each colour, (PICTURE_COLOURS,), adding up to 1."""
+    counts = np.bincount(colours.ravel(), weights.ravel(), PICTURE_COLOURS)
     return np.asarray(counts / max(counts.sum(), 1e-6), np.float64)
 
 

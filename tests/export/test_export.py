@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rvsam_video.cli.main import main
 from rvsam_video.errors import OutputError, UsageError
-from rvsam_video.export import FORMATS, Part, decoder_part, encoder_part, export_part
+from rvsam_video.export import FORMATS, ExportPart, decoder_part, encoder_part, export_part
 from rvsam_video.export import onnx as onnx_format
 from rvsam_video.export.parity import TOLERANCE, check_parity
 from rvsam_video.segmenters.sam.fusing import fuse
@@ -71,12 +71,12 @@ def sam():
 
 
 @pytest.fixture
-def decoder(sam) -> Part:
+def decoder(sam) -> ExportPart:
     return decoder_part(sam.prompt_encoder, sam.mask_decoder)
 
 
 @pytest.fixture
-def patches(sam) -> Part:
+def patches(sam) -> ExportPart:
     return encoder_part(sam.image_encoder)
 
 
@@ -168,9 +168,9 @@ class Branch(nn.Module):
         return x if x.sum() > 0 else -2 * x
 
 
-def branch(values: tuple[float, ...]) -> Part:
+def branch(values: tuple[float, ...]) -> ExportPart:
     probes = [(torch.full((1, 4), value),) for value in values]
-    return Part("encoder", Branch().eval(), ("x",), ("y",), {}, lambda: probes)
+    return ExportPart("encoder", Branch().eval(), ("x",), ("y",), {}, lambda: probes)
 
 
 def test_a_file_that_computes_something_else_is_removed(tmp_path):
@@ -223,7 +223,7 @@ def test_a_converter_that_breaks_is_one_sentence(tmp_path, patches, monkeypatch)
 def test_weights_too_large_for_onnx_are_refused(tmp_path):
     huge = nn.Module()
     huge.register_buffer("weights", torch.empty(2**29, device="meta"))
-    part = Part("encoder", huge, ("x",), ("y",), {}, list)
+    part = ExportPart("encoder", huge, ("x",), ("y",), {}, list)
     with pytest.raises(UsageError, match=r"2\.1 GB of weights; an ONNX file holds up to 2 GB"):
         export_part(part, "onnx", tmp_path / "huge.onnx")
 

@@ -213,7 +213,7 @@ def test_ctrl_c_leaves_a_folder_to_go_on_with(davis, tmp_path, capsys, monkeypat
 
     arguments = ["eval", "tapvid", "--root", str(davis), "--out", str(tmp_path / "out")]
     with monkeypatch.context() as patch:
-        patch.setattr("rvsam_video.evals.tapvid.run.track_clip", interrupted)
+        patch.setattr("rvsam_video.evals.tapvid.run.follow_clip", interrupted)
         assert main(arguments) == 130
     assert "the same command goes on from here" in capsys.readouterr().err
     assert main(arguments) == 0

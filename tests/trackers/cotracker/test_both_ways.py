@@ -65,7 +65,7 @@ def test_a_frame_that_the_clip_lacks_is_named(tracker, soft_clip):
 
 
 def test_trackers_by_name_go_the_way_that_is_theirs(tracker, fake_network, monkeypatch):
-    monkeypatch.setattr(clips, "create_tracker", lambda *_: tracker)
+    monkeypatch.setattr(clips, "create_tracker", lambda name, *_: CoTracker(name, fake_network()))
     assert isinstance(create_clip_tracker("cotracker1"), BothWays)
     assert isinstance(create_clip_tracker("cotracker2"), ForwardClip)
     monkeypatch.undo()

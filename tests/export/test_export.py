@@ -353,6 +353,6 @@ def test_the_command_fails_in_one_sentence(checkpoint, capsys, arguments, senten
 def test_the_runner_of_files_is_the_one_that_parity_used(tmp_path, patches):
     export_part(patches, "onnx", tmp_path / "encoder.onnx")
     (image,) = patches.probes()[0]
-    found = onnx_format.open_file(tmp_path / "encoder.onnx")({"image": image.numpy()})[0]
+    found = onnx_format.open_onnx(tmp_path / "encoder.onnx")({"image": image.numpy()})[0]
     with torch.inference_mode():
         np.testing.assert_allclose(found, patches.network(image).numpy(), rtol=0, atol=1e-4)

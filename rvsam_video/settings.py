@@ -29,7 +29,7 @@ class SegmentationSettings:
     Attributes:
         positive_points: query points chosen inside an object's mask when it starts. 16 as SAM-PT.
         negative_points: query points chosen outside it. 1 as SAM-PT.
-        point_selection: how those inside are chosen, see `query_points.select_points`.
+        point_selection: how those inside are chosen, see `points.choosing`.
         negative_selection: how those outside are chosen.
         add_points_to_clicks: when an object starts from clicks, also choose points from the mask
             that the clicks gave. SAM-PT follows the clicks alone.
@@ -51,7 +51,7 @@ class SegmentationSettings:
             itself is, new points are taken from its mask. 0 never does.
         refill_score: lowest score of a mask that new points may be taken from.
         restart_every: after so many frames an object's chosen points are replaced by new ones, as
-            soon as its mask can be trusted, see `restarting`; 0 never does.
+            soon as its mask can be trusted, see `streaming.renewal`; 0 never does.
         overlap: let masks of different objects overlap instead of giving each pixel to one.
         keep_points: at most this many times `positive_points` are followed per object, besides
             those the user gave; the longest hidden are forgotten first. Bounds the work.

@@ -57,7 +57,7 @@ class RestartingClipSegmenter:
         restarts: when and where tracking is restarted. With `settings.sam_pt_exact`, an object
             without a mask gets query points at (0, 0), as in the public code; by default it keeps
             the points it has.
-        rule: the size that clips are worked on, see `clip_frames`.
+        rule: the size that clips are worked on, see `clips.frames`.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ class ClipSegmenter:
         tracker: follows points through a whole clip.
         segmenter: turns points into masks.
         settings: constants of the engine; `group_size` objects are tracked together.
-        rule: the size that clips are worked on, see `clip_frames`.
+        rule: the size that clips are worked on, see `clips.frames`.
         batch_size: so many objects see each other as negatives and share tracking groups; 0
             means all.
     """

@@ -13,7 +13,7 @@ the second point belongs to object 1.
 
 All options can be repeated. What they say about the same object and frame is joined: points add
 up, but there can be only one box and one mask. FILE.json is a prompt file (see `files`),
-FILE.txt a SAM-PT query-point file (see `load_query_points`); for masks see `prompt_masks`. A mask
+FILE.txt a SAM-PT query-point file (see `load_query_points`); for masks see `masks`. A mask
 file whose own name looks like OBJ: or @FRAME is written `./3:cup.png` or `cup@7@0`.
 """
 
@@ -95,7 +95,7 @@ def parse_mask(text: str) -> list[Prompt]:
     """Read one `--mask` value: a picture that holds one object or several.
 
     Returns:
-        one prompt per object, by rising id; see `prompt_masks.load_mask`.
+        one prompt per object, by rising id; see `masks.load_mask`.
 
     Raises:
         PromptError: if the file cannot be read, or does not hold what was asked for.

@@ -25,7 +25,7 @@ _CERTAIN_LOGIT = 10.0
 class SamSegmenter:
     """A network of the SAM family that segments all objects of a picture together.
 
-    How often each is decoded, and with what, is up to the plan of its prompt; see `sam_passes`.
+    How often each is decoded, and with what, is up to the plan of its prompt; see `passes`.
 
     Args:
         name: registry name.

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from rvsam_video.results import ObjectResult
 from rvsam_video.segmenters.base import MaskPrediction
 
 Masks = list[NDArray[np.bool_]]
@@ -26,6 +27,18 @@ def full_size_logits(
     import cv2
 
     return np.asarray(cv2.resize(logits, frame_size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def mask_alone(prediction: MaskPrediction, frame_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return (H, W) bool: where an object would be in a frame that it had for itself."""
+    return full_size_logits(prediction.logits, frame_size) > 0
+
+
+def object_result(
+    object_id: int, mask: NDArray[np.bool_], prediction: MaskPrediction
+) -> ObjectResult:
+    """Return what comes out for an object with this (H, W) mask."""
+    return ObjectResult(object_id, mask, prediction.score, prediction.logits, prediction.prompted)
 
 
 def merge(

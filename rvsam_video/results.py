@@ -100,7 +100,11 @@ class ObjectResult:
             unless that was asked for.
         score: the segmenter's estimate of the intersection over union with the truth, in
             [0, 1]; kept when the mask was dropped for it.
-        logits: (h, w) float32 of the segmenter before merging, maybe at a lower resolution.
+        logits: (h, w) float32 of the segmenter before merging, at low resolution; None unless
+            `SegmentationSettings.keep_logits` asks for them. Larger than 0 is the object. A network
+            of the SAM family gives its own map as it is, (256, 256) over the picture padded on the
+            right or below to a square; any other map covers the picture, and one whose longest
+            side is more than 256 is reduced to that by averaging areas.
         prompted: false if no point was there to look for the object with; then its mask is empty
             and the score says nothing.
     """
@@ -108,7 +112,7 @@ class ObjectResult:
     object_id: int
     mask: NDArray[np.bool_]
     score: float
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float32] | None = None
     prompted: bool = True
 
     @property

@@ -122,11 +122,12 @@ class ObjectMasks:
         self, frame: Frame, predictions: dict[int, MaskPrediction]
     ) -> tuple[ObjectResult, ...]:
         """Share the pixels of a frame among its objects; later frames go on from this one."""
+        settings = self._settings
         masks = merge(
             predictions.values(),
             frame.size,
-            score_threshold=self._settings.score_threshold,
-            overlap=self._settings.overlap,
+            score_threshold=settings.score_threshold,
+            overlap=settings.overlap,
         )
         for object_id, prediction in predictions.items():
             item = self.objects[object_id]
@@ -134,7 +135,7 @@ class ObjectMasks:
             item.answers.pop(frame.index, None)
             item.corrections.pop(frame.index, None)
         return tuple(
-            object_result(object_id, mask, prediction)
+            object_result(object_id, mask, prediction, keep_logits=settings.keep_logits)
             for (object_id, prediction), mask in zip(predictions.items(), masks, strict=True)
         )
 

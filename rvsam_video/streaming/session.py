@@ -167,7 +167,8 @@ class Session:
         prediction = self._apply(prompt, self._points, self._last)
         if prediction is None:
             return None
-        return object_result(object_id, mask_alone(prediction, self._last.size), prediction)
+        mask, keep_logits = mask_alone(prediction, self._last.size), self.settings.keep_logits
+        return object_result(object_id, mask, prediction, keep_logits=keep_logits)
 
     def remove(self, object_id: int) -> None:
         """Stop tracking an object, from the next result on; prompts for later frames go too.

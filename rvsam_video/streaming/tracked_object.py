@@ -45,6 +45,8 @@ class TrackedObject:
                 "score": np.array(answer.score),
                 "prompted": np.array(answer.prompted),
             }
+            if answer.low_res_logits is not None:
+                fields["low_res_logits"] = answer.low_res_logits
             arrays |= prefixed(f"answer/{frame}", fields)
             arrays |= prefixed(f"answer/{frame}", _memory_to_arrays(answer.memory))
         return arrays
@@ -57,11 +59,13 @@ class TrackedObject:
             item.corrections.setdefault(frame, []).append(key)
         for frame in arrays["answers"]:
             part = nested(f"answer/{frame}", arrays)
+            low_res = part.get("low_res_logits")
             item.answers[int(frame)] = MaskPrediction(
                 np.asarray(part["logits"], np.float32),
                 float(part["score"]),
                 _memory_from_arrays(part),
                 bool(part["prompted"]),
+                None if low_res is None else np.asarray(low_res, np.float32),
             )
         return item
 

@@ -91,7 +91,7 @@ def test_a_mask_is_trusted_if_it_is_as_large_as_usual_and_scored_well(side, scor
     def item(size, value):
         mask = np.zeros((20, 20), np.bool_)
         mask[:size, :size] = True
-        return ObjectResult(1, mask, value, mask.astype(np.float32))
+        return ObjectResult(1, mask, value)
 
     clock = RestartClock(since=0)
     for _ in range(3):

@@ -141,6 +141,69 @@ def test_leaves_the_picture_and_comes_back() -> None:
     np.testing.assert_allclose(tracked[-1].xy, [[215, 90]], atol=0.5)
 
 
+def _hidden_walk(state: LucasKanadeState, frames: int) -> np.ndarray:
+    """Push a picture that moves 4 pixels a frame, then nothing but grey; return the places."""
+    tracked = [_push(state, index, _shifted(_texture(1), 4 * index, 0)) for index in range(6)]
+    assert tracked[-1].visible.all()
+    grey = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    hidden = [_push(state, 6 + index, grey) for index in range(frames)]
+    assert not any(item.visible.any() for item in hidden)
+    return np.stack([item.xy[0] for item in [tracked[-1], *hidden]])
+
+
+def test_a_hidden_point_goes_on_and_comes_to_rest() -> None:
+    """What was not seen for long has most likely stopped, or it is anywhere."""
+    state = _start()
+    state.add(_queries([[60, 90]]))
+    steps = np.diff(_hidden_walk(state, 60), axis=0)
+    assert 3 < steps[0, 0] < 4
+    np.testing.assert_allclose(steps[1:, 0], 0.9 * steps[:-1, 0], atol=1e-3)
+    assert np.abs(steps[-1]).max() < 0.01
+    assert np.abs(steps[:, 1]).max() < 0.2
+
+
+def test_a_point_on_flat_ground_is_not_taken_to_be_back() -> None:
+    """A patch almost without contrast fits in many places, so finding it says nothing."""
+    wall = _texture(3)
+    wall[:, :120] = 128 + (wall[:, :120] - 128) / 25
+    scene = _shifted(wall, 0, 0)
+    state = _start()
+    state.add(_queries([[60, 90], [180, 90]]))
+    assert _push(state, 0, scene).visible.all()
+    black = np.zeros_like(scene)
+    assert not any(_push(state, index, black).visible.any() for index in (1, 2))
+    tracked = [_push(state, index, scene) for index in range(3, 8)]
+    assert [item.visible.tolist() for item in tracked] == [[False, True]] * 5
+
+
+@pytest.mark.parametrize(
+    ("dark", "shift", "expected"),
+    [(1, 9, 1), (1, 15, 3), (2, 15, 2), (3, 15, 1), (1, 25, 8), (30, 49, 1), (30, 52, None)],
+)
+def test_the_longer_a_point_is_hidden_the_farther_it_is_looked_for(
+    dark: int, shift: int, expected: int | None
+) -> None:
+    """8 pixels around its place at first, 2 more in each frame, and 48 at most.
+
+    A picture goes dark and comes back moved; expected is the frame, counted from when it is back,
+    in which the point is found. So smooth a texture is known again a pixel away from its place.
+    """
+    state = _start()
+    state.add(_queries([[100, 90]]))
+    for index in range(3):
+        _push(state, index, _shifted(_texture(1), 0, 0))
+    for index in range(3, 3 + dark):
+        _push(state, index, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    back = _shifted(_texture(1), shift, 0)
+    tracked = [_push(state, 3 + dark + number, back) for number in range(30)]
+    visible = [bool(item.visible[0]) for item in tracked]
+    first = visible.index(True) + 1 if any(visible) else None
+    assert first == expected
+    if first is not None:
+        assert all(visible[first - 1 :])
+        np.testing.assert_allclose(tracked[-1].xy, [[100 + shift, 90]], atol=1.1)
+
+
 def test_points_added_later_equal_points_given_at_the_start() -> None:
     clip = [_shifted(_texture(1), 1.5 * index, index) for index in range(8)]
     early, late = _start(), _start()

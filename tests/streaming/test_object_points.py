@@ -261,3 +261,133 @@ def test_covered_points_stay_refused_in_a_restored_session(session, make_frames,
             assert np.array_equal(a.points.ids, b.points.ids)
             assert np.array_equal(a.points.states, b.points.states)
             assert np.array_equal(a.index_map(), b.index_map())
+
+
+def test_nothing_stored_grows_however_often_points_are_renewed(session, make_frames):
+    """Points that ended, answers that were given and corrections that were made are let go of."""
+    settings = replace(
+        FEW,
+        refill_below=1,
+        restart_every=3,
+        patch_threshold=0.01,
+        add_points_to_clicks=True,
+    )
+    live = session([Prompt.create(mask=box_mask(20, 18))], settings=settings, lookahead=2)
+    image = make_frames(1)[0]
+    sizes = []
+    for number in range(80):
+        live.push(replace(image, index=number))
+        if number % 10 == 3:
+            live.add(1, mask=box_mask(20, 18))
+        if number % 10 == 6:
+            live.add(1, points=[[24, 22]])
+        if number % 10 == 9:
+            sizes.append(sum(item.nbytes for item in live.snapshot().values()))
+    assert max(sizes[4:]) <= max(sizes[:4])
+
+
+def test_points_that_ended_are_followed_no_more(fakes, session, make_frames):
+    states = []
+
+    class Noting(fakes.DriftTracker):
+        def start(self, frame_size):
+            states.append(super().start(frame_size))
+            return states[-1]
+
+    frames = make_frames(4)
+    live = session([Prompt.create(mask=box_mask(20, 18))], tracker=Noting(step=(0, 0)))
+    live.push(frames[0])
+    live.add(1, mask=box_mask(30, 18))
+    (second,) = live.push(frames[1])
+    assert list(states[0].points) == second.points.ids.tolist()
+    live.remove_points(second.points.ids[:2].tolist())
+    assert list(states[0].points) == second.points.ids[2:].tolist()
+
+
+def test_only_what_is_surely_on_another_object_is_held_against_a_new_one(
+    fakes, blinking, make_frames
+):
+    segmenter = fakes.DiscSegmenter()
+    prompts = [
+        Prompt.create(1, points=[[20, 24], [30, 24], [40, 24]], labels=[1, 1, 0]),
+        Prompt.create(2, points=[[50, 24]]),
+    ]
+    live = Session(blinking(lambda key, _: key == 1), segmenter, FEW, prompts)
+    live.push(make_frames(1)[0])
+    live.add(3, points=[[10, 10]])
+    (asked,) = segmenter.batches[-1]
+    assert asked.points.tolist() == [[10, 10], [20, 24], [50, 24]]
+    live.add(2, box=[40, 10, 60, 30])
+    (asked,) = segmenter.batches[-1]
+    assert asked.points.tolist() == [[20, 24]]
+
+
+@pytest.mark.parametrize("x", [8, 50])
+def test_a_correction_looks_at_a_points_own_place(session, make_frames, x):
+    """Here the mask stays on some of the chosen points, and leaves the others."""
+    frames = make_frames(2)
+    settings = replace(FEW, positive_points=16)
+    live = session([Prompt.create(mask=box_mask(x, 4, 10, 40))], settings=settings)
+    (first,) = live.push(frames[0])
+    live.add(1, points=np.tile([[x + 5, 12]], (40, 1)))
+    (second,) = live.push(frames[1])
+    on = first.points.labels == 1
+    places = first.points.xy[on]
+    middle = (places.sum(axis=0) + 40 * np.array([x + 5, 12])) / (len(places) + 40)
+    near = np.hypot(*(places - middle).T) < 6
+    assert near.any()
+    assert not near.all()
+    assert np.array_equal(np.isin(first.points.ids[on], second.points.ids), near)
+
+
+def test_a_point_on_the_very_edge_can_be_contradicted(fakes, session, make_frames):
+    frames = make_frames(3)
+    live = session(
+        [Prompt.create(mask=box_mask(63, 20, 1, 4))], tracker=fakes.DriftTracker(step=(0.25, 0))
+    )
+    for frame in frames:
+        (result,) = live.push(frame)
+    chosen = result.points.ids[result.points.labels == 1]
+    assert result.points.xy[:4, 0].tolist() == [63.5] * 4
+    live.add(1, points=np.tile([[20, 24]], (40, 1)))
+    (result,) = live.push(make_frames(4)[3])
+    assert not np.isin(chosen, result.points.ids).any()
+
+
+def test_a_restored_session_takes_prompts_as_the_first_would(fakes, make_frames):
+    """Groups count on, and the points of the last frame are known."""
+    settings = replace(FEW, group_size=2)
+    groups, segmenter = [], fakes.DiscSegmenter()
+
+    class Noting(fakes.DriftTracker):
+        def start(self, frame_size):
+            state = super().start(frame_size)
+            add = state.add
+
+            def note(queries):
+                groups.append(queries.group)
+                add(queries)
+
+            state.add = note
+            return state
+
+    prompts = [Prompt.create(object_id=key, points=[[10 * key, 24]]) for key in (1, 2, 3)]
+    asked = []
+    for stored in (False, True):
+        live = Session(Noting(step=(0, 0)), segmenter, settings, prompts)
+        live.push(make_frames(1)[0])
+        if stored:
+            other = Session(Noting(step=(0, 0)), segmenter, settings, prompts)
+            other.restore(live.snapshot())
+            live = other
+        groups.clear()
+        live.add(5, points=[[50, 40]])
+        live.add(2, points=[[24, 24]])
+        live.add(6, points=[[50, 10]])
+        asked.append(
+            [(item.points.tolist(), item.point_ids.tolist()) for (item,) in segmenter.batches[-3:]]
+        )
+        assert groups == [1, 0, 2]
+    assert asked[0] == asked[1]
+    assert asked[0][0][0] == [[50, 40], [10, 24], [20, 24], [30, 24]]
+    assert asked[0][1][0] == [[20, 24], [24, 24]]

@@ -88,7 +88,7 @@ class PatchFilter:
         swapped_colours: take red for blue, as SAM-PT.
     """
 
-    def __init__(self, side: int, threshold: float, *, swapped_colours: bool = False) -> None:
+    def __init__(self, side: int, threshold: float, *, swapped_colours: bool) -> None:
         self._side, self._threshold, self._swapped = side, threshold, swapped_colours
         self._looks = _Looks.empty(values=3 * side**2)
 

@@ -62,11 +62,12 @@ def test_a_small_map_stays_as_it_is(fakes, make_frames, size):
     assert np.array_equal(result.objects[0].logits, expected)
 
 
-def test_the_longest_side_decides_whichever_it_is(fakes, make_frames):
-    click = Prompt.create(points=[[1, 24]])
+@pytest.mark.parametrize(("size", "shape"), [((2, 1024), (256, 1)), ((1024, 2), (1, 256))])
+def test_the_longest_side_decides_whichever_it_is(fakes, make_frames, size, shape):
+    click = Prompt.create(points=[[1, 1]])
     session = Session(fakes.DriftTracker(), fakes.DiscSegmenter(), KEPT, [click])
-    (result,) = session.push(make_frames(1, (2, 1024))[0])
-    assert result.objects[0].logits.shape == (256, 1)
+    (result,) = session.push(make_frames(1, size)[0])
+    assert result.objects[0].logits.shape == shape
 
 
 def test_a_networks_own_map_is_kept_as_it_is(low_res_segmenter, fakes, make_frames):

@@ -107,7 +107,7 @@ def test_a_correction_gives_the_same_whether_its_frame_is_out_or_not(
     assert centres[:4] == pytest.approx([20] * 4)
 
 
-def test_a_stored_correction_is_not_forgotten(session, make_frames):
+def test_a_stored_correction_is_not_forgotten(session, segmenter, make_frames):
     frames = make_frames(8)
 
     def begin():
@@ -119,10 +119,16 @@ def test_a_stored_correction_is_not_forgotten(session, make_frames):
         want = [result for frame in frames[:5] for result in live.push(frame)]
         live.add(1, points=[[30, 24], [32, 24]])
         live.add(2, points=[[44, 26]])
+    asked = len(segmenter.batches)
     want += run(whole, frames[5:])
+    again = len(segmenter.batches)
     second.restore(first.snapshot())
     got = run(second, frames[5:])
     assert np.nonzero(want[4].masks[1])[1].mean() > 21
+    # Frames 2 to 7: in 4 there are two steps, and memories go on where they were.
+    counts = [[count, count] for count in range(2, 9)]
+    assert seen(segmenter.batches[asked:again]) == counts
+    assert seen(segmenter.batches[again:]) == counts
     for a, b in zip(want[-len(got) :], got, strict=True):
         assert np.array_equal(a.index_map(), b.index_map())
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers import QueryPoints, TrackedPoints, create_tracker
-from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade, LucasKanadeState
+from rvsam_video.trackers.lucas_kanade.patches import cut_patches, similarity
+from rvsam_video.trackers.lucas_kanade.tracker import (
+    LucasKanade,
+    LucasKanadeSettings,
+    LucasKanadeState,
+    follow,
+    grey_of,
+)
 
 WIDTH, HEIGHT = 240, 180
 
@@ -202,6 +209,93 @@ def test_the_longer_a_point_is_hidden_the_farther_it_is_looked_for(
     if first is not None:
         assert all(visible[first - 1 :])
         np.testing.assert_allclose(tracked[-1].xy, [[100 + shift, 90]], atol=1.1)
+
+
+def test_the_search_begins_anew_each_time_a_point_is_hidden() -> None:
+    state = _start()
+    state.add(_queries([[100, 90]]))
+    here, there = _shifted(_texture(1), 0, 0), _shifted(_texture(1), 21, 0)
+    dark = np.zeros_like(here)
+    clip = [here, *[dark] * 20, here, here, dark, there]
+    visible = [bool(_push(state, index, image).visible[0]) for index, image in enumerate(clip)]
+    assert visible == [True, *[False] * 20, True, True, False, False]
+
+
+def _fade(state: LucasKanadeState, frames: int) -> list[TrackedPoints]:
+    """Push a picture that turns into another one in so many frames."""
+    shares = np.linspace(0, 1, frames + 1)
+    images = [_shifted((1 - share) * _texture(1) + share * _texture(99), 0, 0) for share in shares]
+    return [_push(state, index, image) for index, image in enumerate(images)]
+
+
+def test_slow_changes_of_a_point_are_learnt_and_its_first_look_is_not_forgotten() -> None:
+    state = _start()
+    state.add(_queries([[120, 90], [60, 60], [180, 120]]))
+    tracked = _fade(state, 40)
+    tracked.append(_push(state, 41, _shifted(_texture(1), 0, 0)))
+    assert all(item.visible.all() for item in tracked)
+
+
+def test_what_takes_a_points_place_quickly_is_not_learnt() -> None:
+    state = _start()
+    state.add(_queries([[180, 120]]))
+    tracked = _fade(state, 12)
+    assert tracked[4].visible.all()
+    assert not tracked[12].visible.any()
+
+
+def test_confidence_is_how_alike_a_point_looks_less_how_far_the_way_back_misses() -> None:
+    places = np.array([[60, 60], [120, 90], [180, 120]], np.float32)
+    before = _shifted(_texture(1), 0, 0)
+    noise = np.random.default_rng(0).normal(25, 20, before.shape)
+    now = np.clip(before + noise, 0, 255).astype(np.uint8)
+    state = _start()
+    state.add(_queries(places))
+    _push(state, 0, before)
+    tracked = _push(state, 1, now)
+    assert tracked.visible.all()
+    settings = LucasKanadeSettings()
+    new, error = follow(grey_of(before), grey_of(now), places, settings)
+    patches = [
+        cut_patches(image, xy, settings.patch) for image, xy in ((before, places), (now, new))
+    ]
+    expected = similarity(*patches) * np.exp(-error / 1.5)
+    assert error.min() > 0.02
+    np.testing.assert_allclose(tracked.confidence, expected, atol=1e-5)
+    assert ((tracked.confidence > 0.4) & (tracked.confidence < 0.95)).all()
+
+
+@pytest.mark.parametrize(
+    ("place", "inside"),
+    [
+        ((-0.5, 90), True),
+        ((-0.6, 90), False),
+        ((100, -0.5), True),
+        ((100, -0.6), False),
+        ((WIDTH - 0.5, HEIGHT - 0.5), True),
+        ((WIDTH - 0.4, 90), False),
+        ((100, HEIGHT - 0.4), False),
+    ],
+)
+def test_a_picture_reaches_half_a_pixel_beyond_the_centres_of_its_outer_pixels(
+    place: tuple[float, float], inside: bool
+) -> None:
+    state = _start()
+    state.add(_queries([place]))
+    tracked = _push(state, 0, _shifted(_texture(1), 0, 0))
+    assert bool(tracked.visible[0]) == inside
+    assert float(tracked.confidence[0]) == inside
+
+
+def test_a_restored_state_knows_which_frame_was_last() -> None:
+    state, resumed = _start(), _start()
+    image = _shifted(_texture(1), 0, 0)
+    _push(state, 3, image)
+    resumed.restore(state.snapshot())
+    with pytest.raises(ValueError, match="frame 3 came after frame 3"):
+        _push(resumed, 3, image)
+    with pytest.raises(ValueError, match=r"query frame 2 .* 3"):
+        resumed.add(_queries([[50, 50]], frame=2))
 
 
 def test_points_added_later_equal_points_given_at_the_start() -> None:

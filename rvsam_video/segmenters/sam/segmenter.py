@@ -66,17 +66,20 @@ class SamSegmenter:
         looked for, unless its plan says so: its mask is empty and its score 0.
 
         Returns:
-            Logits at the picture's size, (H, W) float32; scores are predicted IoUs, within 0 to 1.
+            Logits at the picture's size, (H, W) float32, and (256, 256) as the decoder gives them;
+            scores are predicted IoUs, within 0 to 1.
         """
         shape = (embedding.geometry.height, embedding.geometry.width)
         asked = [index for index, prompt in enumerate(prompts) if is_looked_for(prompt)]
         result = decode_passes(self.decoder, embedding, [prompts[index] for index in asked])
-        logits = self.full_size(embedding, result.low_res_logits[:, 0])
+        low_res = result.low_res_logits[:, 0]
+        logits, kept = self.full_size(embedding, low_res), low_res.cpu().numpy()
         answers = [_certain(prompt, shape) for prompt in prompts]
         for row, index in enumerate(asked):
             score = float(result.iou[row, 0])
-            clip = prompts[index].plan.clip_score
-            answers[index] = MaskPrediction(logits[row], min(max(score, 0), 1) if clip else score)
+            if prompts[index].plan.clip_score:
+                score = min(max(score, 0), 1)
+            answers[index] = MaskPrediction(logits[row], score, low_res_logits=kept[row])
         return answers
 
     @torch.inference_mode()

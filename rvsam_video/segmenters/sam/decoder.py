@@ -127,8 +127,8 @@ class BatchedDecoder:
         marks = torch.tensor(ambiguous, dtype=torch.bool, device=self._own_tokens.device)
 
         def choose(iou: Tensor, part: slice) -> Tensor:
-            # Among the three only: mask 0 is trained for unambiguous prompts, and its IoU compares
-            # badly.
+            # Among the three only: mask 0 is meant for prompts that leave no choice, and SAM never
+            # ranks it with them.
             best = iou[:, list(_MULTIPLE)].argmax(1, keepdim=True) + _MULTIPLE[0]
             return torch.where(marks[part, None], best, _SINGLE[0])
 
@@ -152,7 +152,7 @@ class BatchedDecoder:
             mixing, iou, maps = self._run(image, requests[part])
             chosen = choose(iou, part)
             rows = torch.arange(len(chosen), device=chosen.device)[:, None]
-            # Only masks that were chosen are upsampled: the public decoder makes all four.
+            # Only the masks that were chosen are made: the public decoder makes all four.
             logits.append(self._upscale(maps, mixing[rows, chosen]))
             scores.append(iou.gather(1, chosen))
         return DecodeResult(torch.cat(logits), torch.cat(scores))

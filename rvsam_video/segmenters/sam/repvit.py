@@ -150,7 +150,7 @@ def _downsample_block(inputs: int, outputs: int, stride: int) -> Block:
 
 def _feature_blocks(config: RepViTConfig) -> Iterator[nn.Module]:
     """Yield stem, blocks and downsampling blocks in the order of the checkpoint's indices."""
-    # The public code tests for 320 channels instead of counting: only M2.3 has those going in there.
+    # The public code tests for 320 channels instead of counting: only M2.3 has so many there.
     strides = (1, 2, 2, config.last_stride)
     last_stage = len(config.widths) - 1
     yield conv_stem(config.widths[0])

@@ -51,6 +51,7 @@ class ImageSequence(ClosesItself):
         self._paths, self._start, self._stop = paths, start, on_bad_frame == "stop"
         self.name = name
         self.frame_count = len(paths)
+        # A new account for each reading, or broken pictures would be counted again and again.
         self._tally = self._new_tally()
         self._closed = False
         self.size = self._first_size()
@@ -78,6 +79,7 @@ class ImageSequence(ClosesItself):
             if frame is not None:
                 tally.frames += 1
                 yield frame
+            # With `stop` the first picture must be whole, or there is nothing before the damage.
             elif self._stop:
                 tally.stopped = True
                 return
@@ -124,6 +126,7 @@ class ImageSequence(ClosesItself):
         if image is None:
             return None
         frame = Frame(index, index / DEFAULT_RATE, image)
+        # Raised, not scaled as in videos: such a folder holds more than one clip.
         if frame.size != self.size:
             (width, height), (first_width, first_height) = frame.size, self.size
             msg = (

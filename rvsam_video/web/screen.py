@@ -10,7 +10,7 @@ from typing import Any
 
 from rvsam_video.frame import Frame, Image
 from rvsam_video.results import FrameResult
-from rvsam_video.sinks.small_jpeg import small_jpeg
+from rvsam_video.sinks.contact_sheet import small_jpeg
 from rvsam_video.web.events import Board
 from rvsam_video.web.settings import WebSettings
 from rvsam_video.web.views import overlay_from_file, overlay_of

@@ -126,7 +126,8 @@ class _Run:
     def segment(self, chunk: Chunk) -> NDArray[np.int64]:
         """Track and segment a chunk; return the areas of its masks, (objects, frames)."""
         settings = self._engine.settings
-        # The tracker may look further than is segmented: its windows see more of the future so.
+        # The tracker may look further than is segmented, so that its windows see more of the
+        # future.
         window = self._frames(chunk.start, chunk.tracked_stop)
         queries = join_queries([self._queries[number] for number in chunk.objects])
         ids = {number: self._objects[number].object_id for number in chunk.objects}

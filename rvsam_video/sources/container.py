@@ -161,7 +161,7 @@ def _what_it_is(path: Path | None) -> str:
             "is an MP4 file without its index, so no frame can be found: the recording or the "
             "copy broke off; copy it again, or repair it with a tool such as untrunc"
         )
-    # Zero bytes are in nearly all binary files and in no text.
+    # Zero bytes are in nearly all binary files and in no UTF-8 text.
     if head and b"\0" not in head and _is_text(head):
         return "is a text file, not a video; give the video itself"
     return (

@@ -51,7 +51,6 @@ class ImageSequence(ClosesItself):
         self._paths, self._start, self._stop = paths, start, on_bad_frame == "stop"
         self.name = name
         self.frame_count = len(paths)
-        # A new account for each reading, or broken pictures would be counted again and again.
         self._tally = self._new_tally()
         self._closed = False
         self.size = self._first_size()
@@ -72,6 +71,7 @@ class ImageSequence(ClosesItself):
         Raises:
             SourceError: if a picture has another size than the first, or after `close`.
         """
+        # A new account for each reading, or broken pictures would be counted again and again.
         tally = self._tally = self._new_tally()
         tally.frames = min(self._start, len(self._paths))
         for index in range(self._start, len(self._paths)):
@@ -79,7 +79,6 @@ class ImageSequence(ClosesItself):
             if frame is not None:
                 tally.frames += 1
                 yield frame
-            # With `stop` the first picture must be whole, or there is nothing before the damage.
             elif self._stop:
                 tally.stopped = True
                 return
@@ -94,6 +93,7 @@ class ImageSequence(ClosesItself):
         if not 0 <= index < len(self._paths):
             msg = f"{self.name} has frames 0 to {len(self._paths) - 1}, not {index}"
             raise IndexError(msg)
+        # One of its own: looking at a single picture is no reading of the sequence.
         tally = self._new_tally()
         frame = self._read(index, tally)
         if frame is None:
@@ -113,6 +113,7 @@ class ImageSequence(ClosesItself):
             if image is not None:
                 height, width = image.shape[:2]
                 return width, height
+            # With `stop` the first picture must be whole: there is nothing before the damage.
             if self._stop:
                 break
         reasons = "; ".join(self._tally.notes)

@@ -248,9 +248,8 @@ class QueryGroup:
         if not self._leave_out_waiting:
             # The last key is the first to sort by.
             return np.lexsort((points.order, points.support))
-        # Stable by `order`. PyTorch's sort, which the public code uses, is not from 17 points on,
-        # and version 1 gives other places for another order (by up to 0.18 pixels in the tests'
-        # data).
+        # Stable by `order`. PyTorch's sort is not, from 17 points on, and in version 1 the order
+        # alone moves places by up to 0.18 pixels (with the tests' weights).
         rows = np.lexsort((points.order, points.support, points.frames))
         return rows[points.frames[rows] < end]
 

@@ -59,7 +59,7 @@ def attend_among(
 
 def project(image: Tensor, weight: Tensor) -> Tensor:
     """Project (B, N, C) positions by (h, d, C) weights to (B, h, d, N)."""
-    # (B, hd, C) by (B, C, N); neither operand is copied, the second is a view.
+    # (B, hd, C) by (B, C, N).
     rows = weight.flatten(0, 1).expand(len(image), -1, -1)
     return torch.bmm(rows, image.transpose(1, 2)).view(len(image), *weight.shape[:2], -1)
 

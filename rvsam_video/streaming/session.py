@@ -268,6 +268,7 @@ class Session:
             what it gave at once; None for a correction of a frame whose result is still to come.
         """
         known = self._masks.objects.get(prompt.object_id)
+        # Results come in order: as long as any frame waits for its own, the last one does.
         is_out = not self._waiting
         if known is None or prompt.box is not None or prompt.mask is not None:
             elsewhere = self._elsewhere(prompt, points, together)

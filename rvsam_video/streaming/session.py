@@ -245,8 +245,9 @@ class Session:
         masks, settings = self._masks, self.settings
         table = points.table(frame, tracked)
         prompts = object_prompts(table, masks.memories(frame.index), settings, frame.index)
-        predictions = masks.predict(frame, prompts)
-        for object_id in masks.corrections(frame.index):
+        corrections = masks.corrections(frame.index)
+        predictions = masks.predict(frame, prompts, corrections)
+        for object_id in corrections:
             mask = mask_alone(predictions[object_id], frame.size)
             points.forget_contradicted(object_id, mask)
         objects = masks.settle(frame, predictions)

@@ -88,6 +88,7 @@ def test_a_patch_is_found_up_to_the_corners(picture: np.ndarray, place: tuple[in
 def test_where_no_whole_patch_fits_nothing_is_looked_for(picture: np.ndarray) -> None:
     patch = picture[:5, :5].astype(np.float32)
     assert find_patch(picture[:4], patch, np.array([10, 1], np.float32), 3) is None
+    assert find_patch(picture, patch, np.array([WIDTH + 40, 20], np.float32), 3) is None
     assert find_patch(picture[:5], patch, np.array([2, 1], np.float32), 3) is not None
 
 

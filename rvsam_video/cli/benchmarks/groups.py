@@ -11,14 +11,20 @@ def _here(module: str, about: str) -> Later:
     return Later(f"rvsam_video.cli.benchmarks.{module}", about)
 
 
+def _images(module: str, about: str) -> Later:
+    return _here(f"images.{module}", about)
+
+
 _EVAL = {
     "davis": _here("eval_davis", "DAVIS 2016 or 2017 from the first masks."),
+    "edges": _images("eval_edges", "Edges of pictures on BSDS500."),
     "tapvid": _here("eval_tapvid", "Point trackers on TAP-Vid, at 256x256."),
     "uvo": _here("eval_uvo", "Everything in UVO, found and followed."),
 }
 _SCORE = {
     "compare": _here("score_compare", "Put the scores of several runs in a table."),
     "davis": _here("score_davis", "J and F of masks on DAVIS 2016 or 2017."),
+    "edges": _images("score_edges", "ODS, OIS and AP of edges on BSDS500."),
     "tapvid": _here("score_tapvid", "AJ, delta_avg and OA of points on TAP-Vid."),
     "uvo": _here("score_uvo", "AP and AR of object tracks on UVO, YouTube-VIS."),
 }

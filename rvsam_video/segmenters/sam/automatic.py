@@ -155,6 +155,19 @@ class Candidate:
         return np.asarray(enlarged.cpu().numpy())
 
 
+def with_everything_mode(segmenter: object) -> SamSegmenter:
+    """Return a segmenter as one that finds everything.
+
+    Raises:
+        UsageError: if it cannot.
+    """
+    if not isinstance(segmenter, SamSegmenter):
+        name = getattr(segmenter, "name", segmenter)
+        msg = f"{name} has no everything mode; choose a segmenter of the SAM family"
+        raise UsageError(msg)
+    return segmenter
+
+
 def automatic_masks(
     segmenter: SamSegmenter, image: Image, settings: AutomaticSettings | None = None
 ) -> list[AutomaticMask]:

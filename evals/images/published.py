@@ -20,6 +20,7 @@ class PublishedTable:
     Attributes:
         benchmark: its set.
         pictures: of the set; fewer do not compare with it.
+        unit: what is counted, if not pictures.
         columns: what is measured.
         rows: values by segmenter, in the order of the columns.
         difference: what should be known before own numbers are held against them.
@@ -30,6 +31,7 @@ class PublishedTable:
     columns: tuple[str, ...]
     rows: Mapping[str, tuple[float, ...]]
     difference: str
+    unit: str = "pictures"
 
     def beside(self, own: Sequence[str], pictures: int) -> Rows:
         """Return the table with own results as its first row.
@@ -40,7 +42,7 @@ class PublishedTable:
         """
         title = f"{self.benchmark}, beside the RepViT-SAM paper"
         if pictures != self.pictures:
-            title += f" (not comparable: {pictures} of {self.pictures} pictures)"
+            title += f" (not comparable: {pictures} of {self.pictures} {self.unit})"
         places = 3 if max(max(row) for row in self.rows.values()) <= 1 else 1
         others = [
             (f"{name} (paper)", *(f"{value:.{places}f}" for value in row))
@@ -89,6 +91,7 @@ SEGINW_TABLE = PublishedTable(
     columns=("mean AP",),
     rows=_rows((48.7,), (44.8,), (43.9,), (46.1,)),
     difference="the paper's boxes are those of Grounding-DINO (Swin-B)",
+    unit="sets",
 )
 
 DUTS_TABLE = PublishedTable(

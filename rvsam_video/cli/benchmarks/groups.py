@@ -16,6 +16,7 @@ def _images(module: str, about: str) -> Later:
 
 
 _EVAL = {
+    "anomaly": _images("eval_anomaly", "Anomalies on MVTec-AD from proposed boxes (SAA+)."),
     "davis": _here("eval_davis", "DAVIS 2016 or 2017 from the first masks."),
     "edges": _images("eval_edges", "Edges of pictures on BSDS500."),
     "instances": _images("eval_instances", "Masks from a detector's boxes on COCO."),
@@ -25,6 +26,7 @@ _EVAL = {
     "uvo": _here("eval_uvo", "Everything in UVO, found and followed."),
 }
 _SCORE = {
+    "anomaly": _images("score_anomaly", "Max-F1-pixel of maps of anomalies on MVTec-AD."),
     "compare": _here("score_compare", "Put the scores of several runs in a table."),
     "davis": _here("score_davis", "J and F of masks on DAVIS 2016 or 2017."),
     "edges": _images("score_edges", "ODS, OIS and AP of edges on BSDS500."),

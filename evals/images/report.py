@@ -85,6 +85,6 @@ def share(value: float | None, places: int = 3) -> str:
     return DASH if value is None or math.isnan(value) else f"{value:.{places}f}"
 
 
-def percent(value: float | None) -> str:
+def percent(value: float | None, places: int = 1) -> str:
     """Return a number in [0, 1] in percent; a dash if there is none, or it is below 0."""
-    return DASH if value is None or math.isnan(value) or value < 0 else f"{100 * value:.1f}"
+    return DASH if value is None or math.isnan(value) or value < 0 else f"{100 * value:.{places}f}"

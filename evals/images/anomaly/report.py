@@ -44,7 +44,7 @@ def anomaly_report(
         (
             name,
             str(counts[name]),
-            percent(item.pixels.max_f1),
+            percent(item.pixels.max_f1, 2),
             percent(item.pixels.auroc),
             percent(item.pixels.average_precision),
             str(item.empty),
@@ -52,7 +52,7 @@ def anomaly_report(
         for name, item in scores.items()
     ]
     total = len(chosen.pictures)
-    cells.append((f"mean of {len(scores)}", str(total), percent(mean), "", "", ""))
+    cells.append((f"mean of {len(scores)}", str(total), percent(mean, 2), "", "", ""))
     told = list(notes)
     if total < chosen.total:
         told.insert(0, f"partial: {total} of {chosen.total} pictures")
@@ -80,7 +80,7 @@ def anomaly_report(
         ],
         tables=[
             Rows("MVTec-AD, percent of pixels", headings, tuple(cells)),
-            MVTEC_TABLE.beside((percent(mean),), total),
+            MVTEC_TABLE.beside((percent(mean, 2),), total),
         ],
         notes=[*told, MVTEC_TABLE.difference],
         files=_gallery(chosen, scores, results, out),

@@ -13,10 +13,10 @@ import pytest
 import synthetic_picture
 import torch
 from segment_anything import SamPredictor
-from torch import Tensor, nn
+from tiny_sam import PatchEncoder, tiny_sam
+from torch import Tensor
 
 from rvsam_video.segmenters.sam.decoder import PreparedImage
-from rvsam_video.segmenters.sam.model import sam_around
 from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, sam_with_weights
 from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
@@ -75,19 +75,6 @@ def golden_state() -> Callable[[str], dict[str, Tensor]]:
     return state_of
 
 
-class PatchEncoder(nn.Module):
-    """The least that can stand in for an image encoder: one convolution."""
-
-    img_size = 1024
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(3, 256, 16, 16)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x)
-
-
 @dataclass(frozen=True, eq=False)
 class Tiny:
     """The same tiny network in this package and in the public one."""
@@ -100,8 +87,7 @@ class Tiny:
 
 @pytest.fixture(scope="session")
 def tiny() -> Tiny:
-    sam = sam_around(PatchEncoder())
-    deterministic_weights.fill(sam, gain=REST_GAIN)
+    sam = tiny_sam()
     segmenter, official = SamSegmenter("tiny", sam, "cpu"), SamPredictor(sam)
     picture = synthetic_picture.synthetic_picture(120, 200, seed=5)
     official.set_image(picture)

@@ -6,35 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
-import deterministic_weights
 import golden_data
 import numpy as np
 import pytest
 import synthetic_picture
-import torch
+from sam_weights import ENCODER_GAINS, sam_with_golden_weights, state_of
 from segment_anything import SamPredictor
 from tiny_sam import PatchEncoder, tiny_sam
 from torch import Tensor
 
 from rvsam_video.segmenters.sam.decoder import PreparedImage
-from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, sam_with_weights
 from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
 sam_manifest = partial(golden_data.manifest, "sam")
-ENCODER_GAINS = {"repvit-sam": 0.66, "mobile-sam": 1.0}
-REST_GAIN = 1.3
-
-
-def state_of(name: str) -> dict[str, Tensor]:
-    """The weights of the golden files: gains differ between the encoder and the rest."""
-    make = deterministic_weights.deterministic_array
-    gains = (ENCODER_GAINS[name], REST_GAIN)
-    return {
-        key: torch.from_numpy(
-            np.asarray(make(key, shape, gains[not key.startswith("image_encoder.")]))
-        )
-        for key, shape in sam_manifest(name).items()
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +36,7 @@ class Golden:
 
 @cache
 def _golden(name: str) -> Golden:
-    segmenter = sam_with_weights(SAM_VARIANTS[name], state_of(name), source="test", device="cpu")
+    segmenter = sam_with_golden_weights(name)
     arrays = golden_data.golden(f"{name.replace('-', '_')}_predictor")
     return Golden(segmenter, arrays, segmenter.embed(arrays["picture"]))
 

@@ -177,5 +177,7 @@ def _true_pixels(truth: InstanceTruth, key: int) -> NDArray[np.bool_]:
         if isinstance(code, list) or isinstance(code["counts"], list):
             code = coco.frPyObjects(code, height, width)
         merged = coco.merge(code) if isinstance(code, list) else code
-        whole |= coco.decode(merged) > 0
+        counts = merged["counts"]
+        text = counts if isinstance(counts, str) else counts.decode("ascii")
+        whole |= decode_mask(text, height, width)
     return whole

@@ -171,5 +171,5 @@ def mask_trouble(
                 runs_of_segmentations([mask], height, width, only_compressed=only_compressed)
             except ValueError as error:
                 # It speaks of frames of a track; here there is one mask.
-                return at, str(error).partition(" frame 0 ")[2] or str(error)
+                return at, str(error).replace(" of frame 0", "")
     return None

@@ -43,6 +43,7 @@ class JsonListParts:
         """
         with writing(self._parts):
             self._parts.mkdir(parents=True, exist_ok=True)
+        # Under its name only when the block has ended well: that is what "done" means after a kill.
         with replacing(self._file(key)) as temporary, temporary.open("wb") as file:
             yield JsonListPart(file)
 
@@ -62,7 +63,9 @@ class JsonListParts:
         with replacing(self._target) as temporary, temporary.open("wb") as file:
             file.write(b"[")
             between = b"\n"
+            # By the given order and not that of the folder, so that two runs give the same bytes.
             for path in map(self._file, keys):
+                # A part without entries still counts as done.
                 if path.stat().st_size:
                     file.write(between)
                     with path.open("rb") as entries:

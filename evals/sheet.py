@@ -28,6 +28,7 @@ class Sheet:
         anchor: str = "la",
     ) -> None:
         """Write; `anchor` as in Pillow: la begins at the place, ra ends there."""
+        # Pillow's own font: no system's fonts can be counted on.
         font = ImageFont.load_default(size * _SHARP)
         x, y = place
         self._draw.text((x * _SHARP, y * _SHARP), text, colour, font, anchor)
@@ -52,4 +53,5 @@ class Sheet:
 
     def finished(self) -> Image.Image:
         """Return the picture in its size."""
+        # An average over whole pixels: a general resize would blur the text.
         return self._picture.reduce(_SHARP)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TableRows:
     """A small table: a title, the headings, and the cells of each row."""
 
     title: str
@@ -19,7 +19,7 @@ class Rows:
     cells: tuple[tuple[str, ...], ...]
 
 
-def show(tables: Sequence[Rows], console: Console) -> None:
+def show(tables: Sequence[TableRows], console: Console) -> None:
     """Print tables, whole even where the screen is narrow."""
     from rich.table import Table
 
@@ -29,6 +29,7 @@ def show(tables: Sequence[Rows], console: Console) -> None:
         table = Table()
         for at, heading in enumerate(rows.headings):
             left = at == 0 and len(rows.cells) > 1
+            # A name on the left, numbers on the right so that their points stand below each other.
             table.add_column(heading, justify="left" if left else "right", no_wrap=True)
         for cells in rows.cells:
             table.add_row(*cells)

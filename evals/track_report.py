@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .tables import Rows
+from .tables import TableRows
 
 if TYPE_CHECKING:
     from .metrics.points import PointScores
@@ -42,7 +42,7 @@ def track_values(report: TrackReport) -> dict[str, object]:
     }
 
 
-def track_tables(report: TrackReport, *, with_paper: bool) -> list[Rows]:
+def track_tables(report: TrackReport, *, with_paper: bool) -> list[TableRows]:
     """Return a report for people, in percent.
 
     Args:
@@ -52,16 +52,17 @@ def track_tables(report: TrackReport, *, with_paper: bool) -> list[Rows]:
     named = report.scores.named()
     title = f"{report.predicted_tracks} tracks against {report.true_tracks} true ones"
     title += f" in {report.videos} videos, percent"
+    # Twelve columns are wider than a screen: AP in one table, AR in the next.
     half = len(named) // 2
     names, values = tuple(named), tuple(_percent(value) for value in named.values())
     tables = [
-        Rows(title, names[:half], (values[:half],)),
-        Rows("", names[half:], (values[half:],)),
+        TableRows(title, names[:half], (values[:half],)),
+        TableRows("", names[half:], (values[half:],)),
     ]
     if with_paper:
         others = tuple((f"SAM-PT, {name}", f"{value:.1f}") for name, value in UVO_AR100.items())
         cells = (("these results", _percent(report.scores.ar100)), *others)
-        tables.append(Rows("UVO v1.0 dense val, as published", ("method", "AR100"), cells))
+        tables.append(TableRows("UVO v1.0 dense val, as published", ("method", "AR100"), cells))
     return tables
 
 
@@ -94,11 +95,11 @@ def point_values(report: PointReport) -> dict[str, object]:
     }
 
 
-def point_table(report: PointReport) -> Rows:
+def point_table(report: PointReport) -> TableRows:
     """Return a report for people, in percent."""
     cells = [_point_cells(name, scores) for name, scores in report.clips.items()]
     mean = _point_cells(f"mean of {len(cells)}", report.mean)
-    return Rows("TAP-Vid, percent", ("clip", *_POINT_COLUMNS), (*cells, mean))
+    return TableRows("TAP-Vid, percent", ("clip", *_POINT_COLUMNS), (*cells, mean))
 
 
 def _point_cells(name: str, scores: PointScores) -> tuple[str, ...]:
@@ -107,6 +108,7 @@ def _point_cells(name: str, scores: PointScores) -> tuple[str, ...]:
 
 
 def _percent(value: float) -> str:
+    # -1 and NaN both say that there was nothing to score.
     return _DASH if value < 0 or math.isnan(value) else f"{value * 100:.1f}"
 
 

@@ -38,6 +38,7 @@ def draw_report(scores: DavisScores) -> Image.Image:
     Returns:
         an RGB picture, 1180 pixels wide.
     """
+    # Sequences without objects have no rows in the tables either.
     sequences = [sequence for sequence in scores.sequences if len(sequence.j)]
     height = _TOP + _ROW * len(sequences) + _BOTTOM
     page = Sheet(_WIDTH, height)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..tables import Rows
+from ..tables import TableRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class PublishedTable:
     unit: str = "pictures"
     places: int = 1
 
-    def beside(self, own: Sequence[str], pictures: int) -> Rows:
+    def beside(self, own: Sequence[str], pictures: int) -> TableRows:
         """Return the table with own results as its first row.
 
         Args:
@@ -49,7 +49,7 @@ class PublishedTable:
             (f"{name} (paper)", *(f"{value:.{self.places}f}" for value in row))
             for name, row in self.rows.items()
         ]
-        return Rows(title, ("segmenter", *self.columns), (("these results", *own), *others))
+        return TableRows(title, ("segmenter", *self.columns), (("these results", *own), *others))
 
 
 def _rows(*values: tuple[float, ...]) -> Mapping[str, tuple[float, ...]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...json_values import Json
 from ...writing import replacing, writing
-from ..tables import Rows
+from ..tables import TableRows
 
 SCORES_JSON, SCORES_CSV = "scores.json", "scores.csv"
 
@@ -37,7 +37,7 @@ class ImageReport:
     values: Mapping[str, Any]
     headings: tuple[str, ...]
     rows: Sequence[Sequence[object]]
-    tables: Sequence[Rows]
+    tables: Sequence[TableRows]
     notes: Sequence[str] = ()
     files: Sequence[Path] = field(default=())
 

@@ -17,7 +17,7 @@ from ...segmenters.base import Segmenter
 from ...segmenters.sam.automatic import with_everything_mode
 from ...segmenters.sam.segmenter import SamSegmenter
 from ...writing import writing
-from ..ending import noting_the_end
+from ..following import noting_the_end
 from ..workers import Item, Tick, Watch, each, share_processors
 
 _NOTE_EVERY = 5.0

@@ -35,9 +35,10 @@ from rvsam_video.clips.points import (
 from rvsam_video.errors import PromptError
 from rvsam_video.frame import Frame
 from rvsam_video.points.prompting import object_prompts
-from rvsam_video.results import FrameResult, ObjectResult, PointTable
+from rvsam_video.results import FrameResult, PointTable
 from rvsam_video.segmenters.base import MaskPrediction, Memory, ObjectPrompt, Segmenter
 from rvsam_video.settings import SegmentationSettings
+from rvsam_video.streaming.merging import object_result
 from rvsam_video.trackers.base import ClipTracker
 
 __all__ = ["ClipObject", "ClipSegmenter"]
@@ -92,8 +93,10 @@ class ClipSegmenter:
         """
         ids = check_ids(objects)
         clip = ClipFrames(source, self.rule)
+        # All points are chosen before any is tracked: tracking may go backward from any of them.
         queries = join_queries(choose_queries(clip, objects, self.settings))
         batches = parts_of(ids, self.batch_size)
+        # Objects of different batches never share a group: they must not influence each other.
         groups = [part for batch in batches for part in parts_of(batch, self.settings.group_size)]
         points = track_queries(clip, clip.size, self.tracker, queries, groups, self.settings)
         merger = ClipMerger(self.settings, clip.size, size or clip.source_size)
@@ -109,6 +112,7 @@ class ClipSegmenter:
 
     def _lives(self, item: ClipObject, frame: int) -> bool:
         """Whether an object takes part in a frame; before its own it often has no say."""
+        # SAM-PT shows an object's points as negatives even in frames before it is there.
         return item.frame <= frame or self.settings.overlap or self.settings.sam_pt_exact
 
     def prompts(
@@ -136,6 +140,7 @@ class ClipSegmenter:
         predictions = self.segmenter.predict(self.segmenter.embed(frame.image), prompts)
         if not self.settings.sam_pt_exact:
             return predictions
+        # The public code's score of an object that was not looked for, which then decides its mean.
         return [item if item.prompted else replace(item, score=-np.inf) for item in predictions]
 
     def result(
@@ -149,7 +154,7 @@ class ClipSegmenter:
         """Put the result of a frame together, at the size of the results."""
         masks = merger.masks(alive, predictions, original.index)
         results = tuple(
-            ObjectResult(item.object_id, mask, found.score, found.logits, found.prompted)
+            object_result(item.object_id, mask, found, keep_logits=self.settings.keep_logits)
             for item, found, mask in zip(alive, predictions, masks, strict=True)
         )
         image = resize_image(original.image, merger.size)
@@ -160,6 +165,7 @@ class ClipSegmenter:
         """Return the points at the results' size; SAM-PT scales x like y and y like x."""
         if not self.settings.sam_pt_exact:
             return rescaled(table.xy, merger.processed, merger.size)
+        # Height first, for x: the factors agree within a hundredth, or the public code stops.
         scale = np.array(merger.size[::-1]) / merger.processed[::-1]
         return np.asarray(table.xy * scale, np.float32)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...tables import Rows
+from ...tables import TableRows
 from ..gallery import Case, compared, grey_picture, save_gallery, tinted
 from ..pictures import read_picture
 from ..published import MVTEC_TABLE
@@ -79,7 +79,7 @@ def anomaly_report(
             for item in chosen.pictures
         ],
         tables=[
-            Rows("MVTec-AD, percent of pixels", headings, tuple(cells)),
+            TableRows("MVTec-AD, percent of pixels", headings, tuple(cells)),
             MVTEC_TABLE.beside((percent(mean, 2),), total),
         ],
         notes=[*told, MVTEC_TABLE.difference],

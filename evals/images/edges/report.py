@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...metrics.edge_scores import BSDS_TOLERANCE, EdgePoint
-from ...tables import Rows
+from ...tables import TableRows
 from ..gallery import Case, grey_picture, save_gallery
 from ..pictures import read_grey, read_picture
 from ..published import EDGES_TABLE
@@ -75,9 +75,9 @@ def _values(result: EdgeResult, tolerance: float) -> Mapping[str, object]:
     }
 
 
-def _tables(result: EdgeResult) -> list[Rows]:
+def _tables(result: EdgeResult) -> list[TableRows]:
     scores, count = result.scores, len(result.chosen.pictures)
-    own = Rows(
+    own = TableRows(
         f"BSDS500 {result.chosen.split}, {count} of {result.chosen.total} pictures",
         ("", "threshold", "recall", "precision", "F"),
         (
@@ -85,7 +85,7 @@ def _tables(result: EdgeResult) -> list[Rows]:
             ("OIS", *_cells(None, scores.ois)),
         ),
     )
-    areas = Rows(
+    areas = TableRows(
         "",
         ("AP", "AP (trapezoid)", "R50"),
         ((share(scores.ap), share(scores.ap_trapezoid), share(scores.r50)),),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....mask_rle import decode_mask
-from ...tables import Rows
+from ...tables import TableRows
 from ..gallery import Case, compared, save_gallery, tinted
 from ..pictures import read_picture
 from ..published import COCO_TABLE, SEGINW_SETS, SEGINW_TABLE
@@ -71,8 +71,8 @@ def instance_report(scored: ScoredSet, out: Path, *, notes: Sequence[str] = ()) 
         headings=("image_id", "picture", "objects", "masks", "mean best IoU"),
         rows=_rows(scored),
         tables=[
-            Rows(title, names[:half], (values[:half],)),
-            Rows("", names[half:], (values[half:],)),
+            TableRows(title, names[:half], (values[:half],)),
+            TableRows("", names[half:], (values[half:],)),
             COCO_TABLE.beside(own, count),
         ],
         notes=told,
@@ -109,7 +109,7 @@ def seginw_report(
         headings=("set", "image_id", "picture", "objects", "masks", "mean best IoU"),
         rows=[(name, *row) for name, item in scored.items() for row in _rows(item)],
         tables=[
-            Rows("SegInW, AP of masks in percent", ("set", "AP", heading), tuple(cells)),
+            TableRows("SegInW, AP of masks in percent", ("set", "AP", heading), tuple(cells)),
             SEGINW_TABLE.beside((percent(mean),), len(values)),
         ],
         notes=[*notes, SEGINW_TABLE.difference],

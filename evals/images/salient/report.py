@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...metrics.saliency import mean_measures
-from ...tables import Rows
+from ...tables import TableRows
 from ..gallery import Case, compared, grey_picture, save_gallery, tinted
 from ..pictures import read_grey, read_picture
 from ..published import DUTS_TABLE
@@ -51,7 +51,7 @@ def salient_report(
         "mean masks": masks,
         "measures": measures,
     }
-    own = Rows(
+    own = TableRows(
         f"Salient objects, {len(scores)} of {chosen.total} pictures",
         ("MAE", "mean IoU", "masks a picture", "without a mask"),
         (
@@ -63,7 +63,7 @@ def salient_report(
             ),
         ),
     )
-    usual = Rows("", tuple(measures), (tuple(share(value) for value in measures.values()),))
+    usual = TableRows("", tuple(measures), (tuple(share(value) for value in measures.values()),))
     files = [_gallery(chosen, scores, results, out)]
     return ImageReport(
         values=values,

@@ -52,6 +52,7 @@ class SamSegmenter:
     @torch.inference_mode()
     def embed(self, image: Image) -> PreparedImage:
         """Encode a picture; `image` is (H, W, 3) uint8 RGB."""
+        # The encoder only: it is nearly all of the work, and masks stay in single precision.
         with half_precision(self.device):
             embedding = self._encoder(network_input(image, self.device))
         return self.decoder.prepare(embedding, Geometry.of(image))
@@ -66,17 +67,21 @@ class SamSegmenter:
         looked for, unless its plan says so: its mask is empty and its score 0.
 
         Returns:
-            Logits at the picture's size, (H, W) float32; scores are predicted IoUs, within 0 to 1.
+            Logits at the picture's size, (H, W) float32, and (256, 256) as the decoder gives them;
+            scores are predicted IoUs, within 0 to 1.
         """
         shape = (embedding.geometry.height, embedding.geometry.width)
         asked = [index for index, prompt in enumerate(prompts) if is_looked_for(prompt)]
         result = decode_passes(self.decoder, embedding, [prompts[index] for index in asked])
-        logits = self.full_size(embedding, result.low_res_logits[:, 0])
+        low_res = result.low_res_logits[:, 0]
+        logits, kept = self.full_size(embedding, low_res), low_res.cpu().numpy()
         answers = [_certain(prompt, shape) for prompt in prompts]
         for row, index in enumerate(asked):
             score = float(result.iou[row, 0])
-            clip = prompts[index].plan.clip_score
-            answers[index] = MaskPrediction(logits[row], min(max(score, 0), 1) if clip else score)
+            # Regressed without a limit: scores a little above 1 can occur.
+            if prompts[index].plan.clip_score:
+                score = min(max(score, 0), 1)
+            answers[index] = MaskPrediction(logits[row], score, low_res_logits=kept[row])
         return answers
 
     @torch.inference_mode()
@@ -88,6 +93,7 @@ class SamSegmenter:
         """
         geometry = image.geometry
         out = np.empty((len(low_res_logits), geometry.height, geometry.width), np.float32)
+        # One by one: the square between the two enlargements takes up to 4 MiB an object.
         for row, logits in zip(out, low_res_logits, strict=True):
             row[:] = to_picture_size(logits[None], geometry)[0].cpu().numpy()
         return out

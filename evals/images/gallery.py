@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from ...frame import Image
-from ...writing import replacing
+from ...writing import replacing, writing
 from ..sheet import BAND, FAINT, Sheet
 
 GALLERY_FILE = "best_and_worst.png"
@@ -49,7 +49,7 @@ def save_gallery(
     """Draw the best and the worst cases; return the path of the picture.
 
     Args:
-        folder: takes `best_and_worst.png`.
+        folder: takes `best_and_worst.png`; made if it is missing.
         title: stands above.
         columns: what the pictures of a row show.
         ranked: make a row each, the best first; called for those that are drawn.
@@ -62,6 +62,8 @@ def save_gallery(
     worst = [make() for make in ranked[max(count, len(ranked) - count) :]]
     sheet = _drawn(title, columns, (("best", best), ("worst", worst)))
     path = folder / GALLERY_FILE
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         sheet.save(temporary, format="PNG")
     return path

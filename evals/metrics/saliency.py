@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 
-LEVELS = 256
+_GREYS = 256
 """Thresholds of F and E: the greys of 8 bits."""
 
 _BETA_SQUARED = 0.3
@@ -126,10 +126,10 @@ class _Cuts:
 
     @classmethod
     def at_every_grey(cls, found: Values, truth: Mask) -> _Cuts:
-        greys = (found * (LEVELS - 1)).astype(np.uint8)
+        greys = (found * (_GREYS - 1)).astype(np.uint8)
         # Pixels at or above each grey, the brightest first.
         right, wrong = (
-            np.cumsum(np.bincount(greys[part], minlength=LEVELS)[::-1]).astype(np.float64)
+            np.cumsum(np.bincount(greys[part], minlength=_GREYS)[::-1]).astype(np.float64)
             for part in (truth, ~truth)
         )
         return cls(right, wrong, int(truth.sum()), truth.size)

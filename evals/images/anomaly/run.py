@@ -220,4 +220,11 @@ def _draw(
         scores = rescored(masks, scores, measure(image))
     found = combined(masks, scores, item.best)
     with replacing(_target(item, out)) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, map=found, boxes=boxes, scores=item.boxes.scores, rescored=scores)
+        np.savez_compressed(
+            file,
+            map=found,
+            boxes=boxes,
+            proposed=item.boxes.boxes,
+            scores=item.boxes.scores,
+            rescored=scores,
+        )

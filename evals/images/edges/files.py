@@ -13,7 +13,7 @@ from ...sheet import FAINT, INK, Sheet
 from .scoring import EdgeResult
 
 BENCH_FOLDER = "bench"
-PLOT_FILE = "precision_recall.png"
+CURVE_FILE = "precision_recall.png"
 
 _SIDE, _MARGIN = 560, 64
 _CURVE, _LEVEL = "#3b6fb6", "#dfe7dd"
@@ -64,7 +64,7 @@ def save_plot(result: EdgeResult, folder: Path) -> Path:
     Raises:
         OutputError: if it cannot be written.
     """
-    path = folder / PLOT_FILE
+    path = folder / CURVE_FILE
     with replacing(path) as temporary:
         _plot(result).finished().save(temporary, format="PNG")
     return path

@@ -30,7 +30,10 @@ ScoreKind = Literal["given", "calibrated", "detector"]
 predicts, as Prompt-Segment-Anything does. `detector`: that of the detector alone.
 """
 
-LIMITS: Mapping[str, tuple[int, int, int]] = {"mmdet": (100, 300, 1000), "coco": (1, 10, 100)}
+_MAX_DETECTIONS: Mapping[str, tuple[int, int, int]] = {
+    "mmdet": (100, 300, 1000),
+    "coco": (1, 10, 100),
+}
 
 _NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 _RECALLS = ("ARs", "ARm", "ARl")
@@ -136,13 +139,13 @@ def score_instances(
         if masks:
             found = known.loadRes([dict(item) for item in masks])
         run: Any = COCOeval(known, found, "segm")
-        run.params.maxDets = list(LIMITS[protocol])
+        run.params.maxDets = list(_MAX_DETECTIONS[protocol])
         run.params.imgIds = wanted
         run.evaluate()
         run.accumulate()
         run.summarize()
     return InstanceScores(
-        stats=_named(run, LIMITS[protocol]),
+        stats=_named(run, _MAX_DETECTIONS[protocol]),
         categories=_by_category(run),
         overlaps={key: _best_overlaps(run, key) for key in wanted},
         counts={key: len(found.getAnnIds(imgIds=[key])) for key in wanted},

@@ -175,7 +175,7 @@ def set_to(at, key, value):
         ),
         (
             lambda content: content[3]["segmentation"].update(counts="00"),
-            "the mask of result 3 cannot be used: the runs cover 0 pixels",
+            "the mask of result 3 cannot be used: the runs of the mask cover 0 pixels",
         ),
         (lambda content: content.insert(3, 7), "result 3 must be a JSON object"),
     ],

@@ -53,7 +53,11 @@ def command(
     """Score masks on the sets of SegInW: AP of each, and their mean.
 
     --names, --every and --limit choose sets.
-    """
+
+    \b
+    Example:
+      rvsam-video score seginw --root seginw --results masks
+    """  # noqa: D301 (click reads \b)
     from rvsam_video.evals.images.instances.seginw import find_seginw, seginw_file, seginw_files
 
     sets = find_seginw(root, choice_of(given))

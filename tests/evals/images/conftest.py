@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
+import tiny_command
+from golden_data import DATA
 from tiny_sam import tiny_sam
 
 from rvsam_video.cli.main import main
@@ -43,6 +51,38 @@ def run_command(capsys):
         shown = capsys.readouterr()
         lines = [json.loads(line) for line in shown.out.splitlines()]
         return code, lines[-1], lines
+
+    return run
+
+
+@pytest.fixture
+def kill_when_there_is():
+    """Runs a command in a process of its own, and kills that when a file has appeared."""
+
+    def run(arguments, out, pattern):
+        command = [sys.executable, tiny_command.__file__, *map(str, arguments)]
+        folders = [str(Path(tiny_command.__file__).parent), str(DATA)]
+        if "PYTHONPATH" in os.environ:
+            folders.append(os.environ["PYTHONPATH"])
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+        )
+        try:
+            for _ in range(3000):
+                if list(out.glob(pattern)) or process.poll() is not None:
+                    break
+                time.sleep(0.02)
+            os.kill(process.pid, signal.SIGKILL)
+        finally:
+            process.kill()
+            process.wait()
+        left = len(list(out.glob(pattern)))
+        assert left
+        assert json.loads((out / "run.json").read_text())["status"] == "running"
+        return left
 
     return run
 

@@ -190,6 +190,23 @@ def test_a_stopped_run_goes_on_to_the_same_maps(tree, run_command, tmp_path, sto
     assert scored["categories"] == told["categories"]
 
 
+def test_a_killed_run_goes_on_to_the_same_bytes(tree, run_command, kill_when_there_is, tmp_path):
+    assert run_command(*evaluate(tree, tmp_path / "whole"))[0] == 0
+    out = tmp_path / "out"
+    kill_when_there_is(evaluate(tree, out), out, "maps/*/*/*.npz")
+    assert run_command(*evaluate(tree, out))[0] == 0
+    for name in ("scores.csv", "scores.json"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_processes_give_the_same_scores(tree, run_command, tmp_path):
+    told = [
+        run_command(*evaluate(tree, tmp_path / f"{workers}", "--every", 2, "--workers", workers))[1]
+        for workers in (1, 2)
+    ]
+    assert {**told[0], "files": 0} == {**told[1], "files": 0}
+
+
 def test_boxes_that_changed_are_segmented_again(tree, run_command, tmp_path):
     out = tmp_path / "out"
     run_command(*evaluate(tree, out))

@@ -343,6 +343,19 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(tree, run_command, tiny_name, t
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    tree, run_command, tiny_name, kill_when_there_is, tmp_path
+):
+    more = ("--points-per-side", 6)
+    assert run_command(*evaluate(tree, tmp_path / "whole", tiny_name, *more))[0] == 0
+    out = tmp_path / "out"
+    left = kill_when_there_is(evaluate(tree, out, tiny_name, *more), out, "edges/*.png")
+    assert left < len(NAMES)
+    assert run_command(*evaluate(tree, out, tiny_name, *more))[0] == 0
+    for name in ("scores.csv", "scores.json", *(f"edges/{n}.png" for n in NAMES)):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_other_settings_need_a_fresh_start(tree, run_command, tiny_name, tmp_path):
     run_command(*evaluate(tree, tmp_path / "out", tiny_name, "--limit", 1))
     code, told, _ = run_command(*evaluate(tree, tmp_path / "out", tiny_name, "--clear-frame", 5))

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -320,23 +315,22 @@ def test_processes_give_the_same_results(files, run_command, tmp_path):
     assert (one / "results.json").read_bytes() == (two / "results.json").read_bytes()
 
 
-def test_a_killed_run_goes_on_to_the_same_bytes(files, run_command, tmp_path):
+def test_a_killed_run_goes_on_to_the_same_bytes(files, run_command, kill_when_there_is, tmp_path):
     assert run_command(*evaluate(files, tmp_path / "whole"))[0] == 0
     out = tmp_path / "out"
-    arguments = [sys.executable, "-m", "rvsam_video", *map(str, evaluate(files, out))]
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(1200):
-            if list(out.glob(".parts/image-*.json")) or process.poll() is not None:
-                break
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
-    finally:
-        process.kill()
-        process.wait()
-    assert list(out.glob(".parts/image-*.json"))
+    kill_when_there_is(evaluate(files, out), out, ".parts/image-*.json")
     assert run_command(*evaluate(files, out))[0] == 0
     assert (out / "results.json").read_bytes() == (tmp_path / "whole" / "results.json").read_bytes()
+
+
+def test_boxes_that_changed_need_a_fresh_start(files, run_command, tmp_path):
+    out = tmp_path / "out"
+    assert run_command(*evaluate(files, out, "--limit", 1))[0] == 0
+    change(files, "boxes", set_to(0, "score", 0.5))
+    code, told, _ = run_command(*evaluate(files, out, "--limit", 1))
+    assert code == 1
+    assert "detections_sha256" in told["message"]
+    assert run_command(*evaluate(files, out, "--limit", 1, "--overwrite"))[0] == 0
 
 
 def test_pictures_of_another_size_are_refused(files, run_command, tmp_path):

@@ -208,6 +208,19 @@ def test_a_real_network_finds_what_it_finds(tree, run_command, tiny_name, tmp_pa
     assert content["size"] == EXPECTED["grey_200"]["size_hw"]
 
 
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    tree, run_command, tiny_name, kill_when_there_is, tmp_path
+):
+    more = ("--points-per-side", 4)
+    assert run_command(*evaluate(tree, tmp_path / "whole", *more))[0] == 0
+    out = tmp_path / "out"
+    left = kill_when_there_is(evaluate(tree, out, *more), out, "everything/*.json")
+    assert left < len(NAMES)
+    assert run_command(*evaluate(tree, out, *more))[0] == 0
+    for name in ("scores.csv", "scores.json", *(f"everything/{n}.json" for n in NAMES)):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_a_segmenter_that_finds_nothing_is_refused(tree, run_command, tmp_path):
     arguments = evaluate(tree, tmp_path / "out")
     code, told, _ = run_command(*arguments[:-1], "grabcut")

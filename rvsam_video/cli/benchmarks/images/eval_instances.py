@@ -78,6 +78,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.evals.images.instances.run import InstanceSet, run_instances
     from rvsam_video.evals.images.instances.truth import load_instances
     from rvsam_video.sinks.names import RLE_FILE
+    from rvsam_video.weights.fetch import file_sha256
 
     truth = load_instances(annotations)
     boxes = load_detections(detections, truth, most)
@@ -91,6 +92,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
         "annotations": str(annotations.resolve()),
         "images": str(images.resolve()),
         "detections": str(detections.resolve()),
+        # A detector's new answers have the old name.
+        "detections_sha256": file_sha256(detections),
         "most": most,
     }
     pace = stages.show(

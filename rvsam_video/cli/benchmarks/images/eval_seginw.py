@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from rvsam_video.evals.images.instances.scoring import ScoreKind
     from rvsam_video.json_values import Json
 
+_PATTERNS = ("NAME.json", "NAME/detections.json")
+"""What the boxes of a set may be called."""
+
 
 @click.command("seginw", context_settings={"max_content_width": 100})
 @root_option
@@ -72,10 +75,11 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.evals.images.instances.detections import load_detections
     from rvsam_video.evals.images.instances.run import InstanceSet, run_instances
     from rvsam_video.evals.images.instances.seginw import find_seginw, seginw_file, seginw_files
+    from rvsam_video.weights.fetch import file_sha256
 
     sets = find_seginw(root, choice_of(given))
     names = [one.name for one in sets]
-    files = seginw_files(detections, names, ["NAME.json", "NAME/detections.json"])
+    files = seginw_files(detections, names, _PATTERNS)
     boxes = {one.name: load_detections(files[one.name], one.truth, most) for one in sets}
     part = segmenter_of(given).resolve_segmenter()
     stages = Stages(as_json, out)
@@ -91,6 +95,13 @@ def command(  # noqa: PLR0913 (one parameter per option)
         "evaluation": "SegInW",
         "data": str(root.resolve()),
         "detections": str(detections.resolve()),
+        # A detector's new answers have the old names. Of sets that were not chosen too, so that the
+        # same folder can be gone on with for more of them.
+        "detections_sha256": {
+            path.relative_to(detections).as_posix(): file_sha256(path)
+            for pattern in _PATTERNS
+            for path in sorted(detections.glob(pattern.replace("NAME", "*")))
+        },
         "most": most,
     }
     pace = stages.show(

@@ -91,7 +91,7 @@ def _plot(result: EdgeResult) -> Sheet:
         sheet.text((x - 6, y), f"{tick:.1f}", 12, anchor="rm")
     x, y = _place(0.5, 0)
     sheet.text((x, y + 28), "recall", 14, anchor="ma")
-    sheet.text((8, _MARGIN - 8), "precision", 14, anchor="lb")
+    sheet.text((8, _MARGIN - 8), "precision", 12, anchor="lb")
     known = scores.curve.recall > 0
     _curve(sheet, scores.curve.recall[known], scores.curve.precision[known], _CURVE, width=2)
     x, y = _place(scores.ods.recall, scores.ods.precision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -226,4 +227,4 @@ def _track(follower: Follower, sequence: DavisSequence, out: Path, year: Year, t
         (out / MASK_FOLDER).mkdir(exist_ok=True)
         # One step, on the same disk: the folder is there whole or not at all.
         (aside / MASK_FOLDER).rename(out / MASK_FOLDER / sequence.name)
-        aside.rmdir()
+        shutil.rmtree(aside)

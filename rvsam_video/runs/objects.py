@@ -220,8 +220,9 @@ def sink_context(
     source: FrameSource, background: tuple[int, int, int] = (0, 255, 0)
 ) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
-    video_id = Path(source.name).stem or source.name
+    context = SinkContext(Path(source.name).stem or source.name, background=background)
     # Two pictures of one name, from two folders, would overwrite each other's masks.
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
-        return SinkContext(video_id, source.stems.__getitem__, background=background)
-    return SinkContext(video_id, background=background)
+        files = [path.name for path in source.paths]
+        return replace(context, mask_stem=source.stems.__getitem__, picture_name=files.__getitem__)
+    return context

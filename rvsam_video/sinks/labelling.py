@@ -70,7 +70,7 @@ class CocoSink(LinesSink):
         height, width = result.image.shape[:2]
         image = {
             "id": int(result.index) + 1,
-            "file_name": f"{self._context.mask_stem(result.index)}.jpg",
+            "file_name": self._context.picture_name(result.index),
             "width": width,
             "height": height,
             "time": round(result.time, 6),

@@ -27,6 +27,10 @@ _COMMANDS = {
     "export": Later(
         "rvsam_video.cli.export", "Write a network for ONNX Runtime, OpenVINO or Core ML."
     ),
+    "finish": Later(
+        "rvsam_video.cli.finish",
+        "Make the files of a run that was killed from what it had written.",
+    ),
     "info": Later(
         "rvsam_video.cli.info", "Show versions, trackers and segmenters, or what a video holds."
     ),

@@ -77,4 +77,6 @@ def summary_lines(summary: RunSummary) -> list[str]:
     speed += f" ({summary.frames_per_second:.1f} fps)" if summary.frames else ""
     if summary.status == "complete":
         return [f"{speed}; results are in {summary.folder}"]
+    if not summary.again:
+        return [f"stopped after {speed}; what was tracked is in {summary.folder}"]
     return [f"stopped after {speed}; the same command goes on from here ({summary.folder})"]

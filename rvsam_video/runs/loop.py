@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError, RvsamError, SourceError
+from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.checkpoint import Checkpoint
 from rvsam_video.runs.feed import Feed
@@ -137,7 +138,12 @@ class Run(ClosesItself):
             self._refuse_unrepeatable()
             # Times add up over all parts of a run.
             self._timings |= self.folder.record.timings
-        self.folder.update(device=self.job.device, notes=self.job.weights)
+        # What `finish_run` asks for, which has no source to look at.
+        kept: dict[str, Json] = {"again": not (self.live or self._options.once)}
+        self.folder.update(
+            device=self.job.device,
+            notes={**self.job.weights, "source": {**kept, **self.job.facts()}},
+        )
         # Again when resuming: what it writes is the same, and may have been removed.
         self.job.begin(self.folder.path)
         self._stand_at(checkpoint)

@@ -163,6 +163,10 @@ class ObjectJob(Job):
         """Make what takes the results."""
         return create_sinks(self._options.save, self._options.out, self._context)
 
+    def facts(self) -> dict[str, Json]:
+        """Return the name and size of the video."""
+        return {"video": str(self._context.video_id), "size": list(self._size)}
+
     def begin(self, folder: Path) -> None:
         """Write what is followed into the folder, to be replayed.
 

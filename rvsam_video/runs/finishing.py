@@ -9,6 +9,7 @@ from typing import Any
 from rvsam_video.errors import OutputError, RvsamError
 from rvsam_video.points.queries import PointRequest
 from rvsam_video.prompts.as_json import prompts_from_json
+from rvsam_video.prompts.prompt import object_names
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import RunListener, RunSummary, Silent, can_go_on, summary_of
 from rvsam_video.runs.layout import CHECKPOINT_FILE, RUN_FILE
@@ -102,4 +103,5 @@ def _sinks(folder: Path, record: RunRecord) -> dict[str, Sink]:
         queries, _ = request.points((width, height))
         context = SinkContext(queries=queries)
         return create_sinks(command["save"], folder, context, POINT_RUN_SINKS)
-    return create_sinks(command["save"], folder, SinkContext(facts["video"]), SINKS)
+    names = object_names(prompts_from_json(command["prompts"]))
+    return create_sinks(command["save"], folder, SinkContext(facts["video"], names=names), SINKS)

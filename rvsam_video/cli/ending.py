@@ -13,6 +13,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TextIO
+
+import click
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """The last two exist on some systems only; SIGBREAK is what Windows sends to console programs."""
@@ -130,9 +133,25 @@ def _writable(descriptor: int) -> bool:
     return True
 
 
-def print_nowhere() -> None:
-    """Send standard output nowhere: whoever read it has gone."""
-    with suppress(OSError, ValueError):
+def print_nowhere(stream: TextIO) -> None:
+    """Send what is still printed to a stream nowhere: whoever read it has gone.
+
+    What stands in for a stream in tests has no descriptor, and is left as it is.
+    """
+    with suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Print a line; a run must not end because nobody reads what it says.
+
+    Args:
+        text: the line.
+        err: to standard error instead of standard output.
+    """
+    try:
+        click.echo(text, err=err)
+    except OSError:
+        print_nowhere(sys.stderr if err else sys.stdout)

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(given, error, "interrupted", exit_code_of(error))
     except BrokenPipeError:
         # What is still in the buffer would fail again when the program ends.
-        print_nowhere()
+        print_nowhere(sys.stdout)
         return 1
     except Exception as error:
         # A person is owed one sentence, whatever happened.

@@ -23,7 +23,7 @@ from rvsam_video.runs.layout import (
     remove_working_files,
 )
 from rvsam_video.runs.lock import FolderLock
-from rvsam_video.runs.pictures import logged, missing
+from rvsam_video.runs.pictures import Ranges, logged, missing, picture_folder
 from rvsam_video.runs.record import (
     RunRecord,
     RunStatus,
@@ -33,7 +33,7 @@ from rvsam_video.runs.record import (
     save_record,
     timestamp,
 )
-from rvsam_video.sinks.names import PARTS_FOLDER, PICTURE_FOLDERS
+from rvsam_video.sinks.names import PARTS_FOLDER
 from rvsam_video.writing import temporary_name, writing
 
 _LOGGER = logging.getLogger(__name__)
@@ -206,6 +206,7 @@ class RunFolder(ClosesItself):
         notes: Mapping[str, Json] | None = None,
         message: str | None = None,
         files: Sequence[Path] = (),
+        pictures: Mapping[str, Ranges] | None = None,
     ) -> None:
         """Change `run.json`; what is not given stays as it is.
 
@@ -216,6 +217,8 @@ class RunFolder(ClosesItself):
             notes: anything else; entries given replace those of the same name.
             message: a warning or error to add.
             files: what was written, added to what is listed.
+            pictures: folder below the run folder to the pictures written there; entries given
+                replace those of the same folder.
 
         Raises:
             OutputError: if it cannot be written.
@@ -234,6 +237,7 @@ class RunFolder(ClosesItself):
             notes={**record.notes, **(notes or {})},
             messages=messages,
             files=tuple(sorted({*record.files, *written})),
+            pictures={**record.pictures, **(pictures or {})},
         )
         self._save()
 
@@ -254,7 +258,8 @@ class RunFolder(ClosesItself):
         if status == "complete":
             with writing(self.path):
                 # Only now: while the run lasts its working files have them.
-                self.record = dataclasses.replace(self.record, pictures=logged(self.path))
+                pictures = {**self.record.pictures, **logged(self.path)}
+                self.record = dataclasses.replace(self.record, pictures=pictures)
         try:
             self.update(message=message)
         except OutputError as error:
@@ -291,7 +296,7 @@ def _written(
         for name, ranges in logged(folder).items():
             pictures[name] = [*pictures.get(name, []), *ranges]
     return tuple(sorted(files)), {
-        name: ranges for name, ranges in pictures.items() if name in PICTURE_FOLDERS
+        name: ranges for name, ranges in pictures.items() if picture_folder(name)
     }
 
 

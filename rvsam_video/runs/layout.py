@@ -8,6 +8,7 @@ from pathlib import Path
 from rvsam_video.json_values import Json
 from rvsam_video.runs.pictures import Ranges, listed
 from rvsam_video.sinks.names import (
+    DONE_NOTE,
     OBJECT_FILES,
     PARTS_FOLDER,
     PICTURE_FOLDERS,
@@ -34,8 +35,7 @@ _WORKING_PATTERNS = (
     "thumbnails.*",
     "points.rows",
     "stop-*.npz",
-    # Notes of evaluations on what is done.
-    "done-*.json",
+    DONE_NOTE,
     # Last: without them nobody knows which pictures are the run's.
     f"*{PICTURE_LOG}",
 )
@@ -90,10 +90,12 @@ def remove_results(
             path.with_name(temporary_name(path.name)).unlink(missing_ok=True)
     for name, ranges in (pictures or {}).items():
         _remove_pictures(folder / name, ranges)
+        if "/" in name:
+            _remove_if_empty((folder / name).parent)
 
 
 def _remove_pictures(folder: Path, ranges: Ranges) -> None:
-    if folder.is_symlink() or not folder.is_dir():
+    if folder.is_symlink() or folder.parent.is_symlink() or not folder.is_dir():
         return
     for path in folder.iterdir():
         # A kill leaves the last one under its temporary name.

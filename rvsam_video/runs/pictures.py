@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rvsam_video.sinks.names import PARTS_FOLDER, PICTURE_LOG, picture_names
+from rvsam_video.sinks.names import (
+    DONE_NOTE,
+    PARTS_FOLDER,
+    PICTURE_FOLDERS,
+    PICTURE_LOG,
+    picture_names,
+)
 
 Ranges = Sequence[Sequence[str]]
 """File names in order; a pair stands for all numbers from its first to its last name."""
@@ -35,6 +42,14 @@ def are_ranges(value: object) -> bool:
     )
 
 
+def picture_folder(name: str) -> bool:
+    """Whether a run may keep pictures in the folder of this name below its own."""
+    first, *rest = name.split("/")
+    # As evaluations keep them, a sequence in a folder of its own: masks/dog.
+    plain = all(part not in {"", ".", ".."} and "\\" not in part for part in rest)
+    return first in PICTURE_FOLDERS and len(rest) <= 1 and plain
+
+
 def missing(folder: Path, ranges: Ranges) -> tuple[int, str]:
     """Return how many pictures of a list are not in the folder, and the first of them.
 
@@ -59,12 +74,28 @@ def listed(name: str, ranges: Ranges) -> bool:
 
 def logged(run_folder: Path) -> dict[str, list[list[str]]]:
     """Return the pictures that an unfinished run has written, by the name of their folder."""
-    logs = sorted((run_folder / PARTS_FOLDER).glob(f"*{PICTURE_LOG}"))
-    return {
+    parts = run_folder / PARTS_FOLDER
+    found = {
         path.name.removesuffix(PICTURE_LOG): as_ranges(picture_names(path.read_bytes()))
-        for path in logs
+        for path in sorted(parts.glob(f"*{PICTURE_LOG}"))
         if not path.is_symlink()
     }
+    for path in sorted(parts.glob(DONE_NOTE)):
+        found |= _noted(path)
+    return found
+
+
+def _noted(path: Path) -> dict[str, list[list[str]]]:
+    """Return the pictures in a note on what is done; none if it is no such note."""
+    try:
+        pictures = json.loads(path.read_text(encoding="utf-8"))["pictures"]
+        return {
+            name: ranges
+            for name, ranges in pictures.items()
+            if picture_folder(name) and are_ranges(ranges)
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _follows(before: str, name: str) -> bool:

@@ -14,8 +14,7 @@ from typing import Any, Literal, get_args
 
 from rvsam_video.errors import OutputError
 from rvsam_video.json_values import Json, as_json
-from rvsam_video.runs.pictures import Ranges, are_ranges
-from rvsam_video.sinks.names import PICTURE_FOLDERS
+from rvsam_video.runs.pictures import Ranges, are_ranges, picture_folder
 from rvsam_video.writing import replacing
 
 RunStatus = Literal["running", "interrupted", "complete", "failed"]
@@ -154,7 +153,7 @@ def _record(content: dict[str, Any], path: Path) -> RunRecord:
         or not all(isinstance(item, str) for item in texts)
         or not _numbers_make_sense(record)
         or not isinstance(record.pictures, dict)
-        or not all(name in PICTURE_FOLDERS for name in record.pictures)
+        or not all(picture_folder(name) for name in record.pictures)
         or not all(map(are_ranges, record.pictures.values()))
     ):
         raise _unusable(path, "it holds values that make no sense")

@@ -30,6 +30,9 @@ PICTURE_FOLDERS = (MASK_FOLDER, CUTOUT_FOLDER, FRAME_FOLDER)
 PICTURE_LOG = ".names"
 """Ending of the file in `.parts` that lists the pictures written into a folder of this name."""
 
+DONE_NOTE = "done-*.json"
+"""In `.parts`: what was done of an evaluation, with the pictures that were written."""
+
 SinkClasses = Mapping[str, tuple[str, str]]
 """Names of outputs to module and class; imported when a sink is made."""
 

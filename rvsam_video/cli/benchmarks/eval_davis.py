@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
         values = {**done.scores.summary(), "frames": done.frames, "seconds": round(done.seconds, 3)}
         reporter.end({**values, "files": [str(path) for path in done.files]}, [])
     if not as_json:
-        show_scores(done.scores, done.files)
+        show_scores(done.scores, done.files, done.speeds)
         click.echo(_speed_line(done.frames, done.seconds))
     return 0
 

@@ -66,7 +66,8 @@ def command(
 
         follow = part.load_tracker()
         try:
-            run_tapvid(follow, options, progress, identity=part.identity())
+            identity = {**part.identity(), "device": part.place}
+            run_tapvid(follow, options, progress, identity=identity)
         except KeyboardInterrupt as error:
             reporter.say(f"stopped; the same command goes on from here ({out})")
             return exit_code_of(error)

@@ -31,7 +31,8 @@ FLOORS = (
     {"ground"},
 )
 GROUND = {
-    "closing", "errors", "frame", "json_values", "mask_rle", "part_settings", "presets", "registry",
+    "closing", "errors", "frame", "json_values", "limits", "mask_rle", "palette", "part_settings",
+    "picture_file", "presets", "registry",
     "results", "settings", "snapshot", "tables", "writing",
 }  # fmt: skip
 CROWDED = 24

@@ -63,6 +63,15 @@ _RUN_OPTIONS = (
     ),
 )
 
+mask_mode_option = click.option(
+    "--mask-mode",
+    type=click.Choice(["auto", "one", "ids"]),
+    default="auto",
+    show_default=True,
+    help="How mask images are read: as they look; all that is bright as one object; or every "
+    "number of a pixel as an object.",
+)
+
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

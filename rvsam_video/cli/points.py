@@ -13,6 +13,7 @@ from rvsam_video.cli.methods import TrackerArguments, tracker_of, tracker_option
 from rvsam_video.cli.options import (
     RUNS,
     RunArguments,
+    mask_mode_option,
     names_in,
     out_option,
     reading_of,
@@ -22,6 +23,7 @@ from rvsam_video.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from rvsam_video.prompts.masks import MaskMode
     from rvsam_video.prompts.prompt import Prompt
 
 
@@ -68,6 +70,7 @@ _NAMES_FRAME = re.compile(r"@[0-9]{1,10}$")
     metavar="[OBJ:]FILE[@FRAME]",
     help="A mask image: only points of the grid inside it are followed. Repeatable.",
 )
+@mask_mode_option
 @out_option
 @click.option(
     "--save",
@@ -92,6 +95,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     points: tuple[str, ...],
     files: tuple[Path, ...],
     masks: tuple[str, ...],
+    mask_mode: MaskMode,
     out: Path | None,
     save: str,
     trail: int,
@@ -115,7 +119,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.points.queries import PointRequest
     from rvsam_video.runs.points import PointRunOptions, run_points
 
-    prompts = _prompts(points, files, masks, query_frame)
+    prompts = _prompts(points, files, masks, mask_mode, query_frame)
     options = PointRunOptions(
         **reading_of(given),
         method=tracker_of(given),
@@ -128,7 +132,11 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
 
 def _prompts(
-    points: tuple[str, ...], files: tuple[Path, ...], masks: tuple[str, ...], query_frame: int
+    points: tuple[str, ...],
+    files: tuple[Path, ...],
+    masks: tuple[str, ...],
+    mask_mode: MaskMode,
+    query_frame: int,
 ) -> list[Prompt]:
     """Read everything that says which points, in the order of points, files and masks."""
     from rvsam_video.prompts.words import parse_mask, parse_points
@@ -136,7 +144,8 @@ def _prompts(
     words = [word for text in points for word in text.split()]
     prompts = [item for word in words for item in parse_points(_with_frame(word, query_frame))]
     prompts += [item for path in files for item in _from_file(path, query_frame)]
-    return prompts + [item for text in masks for item in parse_mask(_with_frame(text, query_frame))]
+    named = [_with_frame(text, query_frame) for text in masks]
+    return prompts + [item for text in named for item in parse_mask(text, mask_mode)]
 
 
 def _with_frame(text: str, frame: int) -> str:

@@ -12,6 +12,7 @@ from rvsam_video.cli.methods import MethodArguments, method_of, method_options
 from rvsam_video.cli.options import (
     RUNS,
     RunArguments,
+    mask_mode_option,
     names_in,
     out_option,
     reading_of,
@@ -23,6 +24,7 @@ from rvsam_video.errors import PromptError, UsageError
 from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
+    from rvsam_video.prompts.masks import MaskMode
     from rvsam_video.prompts.prompt import Prompt
 
 PICK = "pick"
@@ -58,6 +60,7 @@ class TrackArguments(RunArguments, MethodArguments):
     metavar="[OBJ:]FILE[@FRAME]",
     help="A mask image: binary for one object, palette or index map for several. Repeatable.",
 )
+@mask_mode_option
 @out_option
 @click.option(
     "--save",
@@ -88,6 +91,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     points: tuple[str, ...],
     boxes: tuple[str, ...],
     masks: tuple[str, ...],
+    mask_mode: MaskMode,
     out: Path | None,
     save: str,
     background: str,
@@ -119,7 +123,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     options = RunOptions(
         **reading_of(given),
         method=method_of(given, overlap=overlap, restart_every=restart_every),
-        prompts=() if picking else _prompts(points, boxes, masks),
+        prompts=() if picking else _prompts(points, boxes, masks, mask_mode),
         out=out or RUNS / run_name(given["source"]),
         save=names_in(save),
         background=_colour(background),
@@ -132,11 +136,14 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
 
 def _prompts(
-    points: tuple[str, ...], boxes: tuple[str, ...], masks: tuple[str, ...]
+    points: tuple[str, ...],
+    boxes: tuple[str, ...],
+    masks: tuple[str, ...],
+    mask_mode: MaskMode,
 ) -> list[Prompt]:
     from rvsam_video.prompts.words import parse_prompts
 
-    prompts = parse_prompts(points, boxes, masks)
+    prompts = parse_prompts(points, boxes, masks, mask_mode)
     if not prompts:
         msg = (
             "nothing to follow: give at least one of --points X,Y, --box X0,Y0,X1,Y1 "

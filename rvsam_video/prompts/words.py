@@ -26,7 +26,7 @@ from typing import NoReturn
 
 from rvsam_video.errors import PromptError
 from rvsam_video.prompts.files import load_prompts, read_text
-from rvsam_video.prompts.masks import load_mask
+from rvsam_video.prompts.masks import MaskMode, load_mask
 from rvsam_video.prompts.prompt import MAX_OBJECT_ID, Prompt, merge_prompts
 
 POINT_GRAMMAR = "[OBJ:]X,Y[,LABEL][@FRAME], for example 120,80 or 2:120,80,0@30"
@@ -41,9 +41,18 @@ _COUNT = re.compile(r"[0-9]{1,10}")
 
 
 def parse_prompts(
-    points: Sequence[str] = (), boxes: Sequence[str] = (), masks: Sequence[str] = ()
+    points: Sequence[str] = (),
+    boxes: Sequence[str] = (),
+    masks: Sequence[str] = (),
+    mask_mode: MaskMode = "auto",
 ) -> list[Prompt]:
     """Read all `--points`, `--box` and `--mask` values of a command.
+
+    Args:
+        points: one text for each `--points`.
+        boxes: one text for each `--box`.
+        masks: one text for each `--mask`.
+        mask_mode: how mask pictures are read, see `masks.load_mask`.
 
     Returns:
         one prompt per object and frame, by rising frame, then object id.
@@ -53,7 +62,7 @@ def parse_prompts(
     """
     prompts = [prompt for text in points for prompt in parse_points(text)]
     prompts += [parse_box(text) for text in boxes]
-    prompts += [prompt for text in masks for prompt in parse_mask(text)]
+    prompts += [prompt for text in masks for prompt in parse_mask(text, mask_mode)]
     return merge_prompts(prompts)
 
 
@@ -91,8 +100,12 @@ def parse_box(text: str) -> Prompt:
     return Prompt.create(1 if object_id is None else object_id, frame, box=corners)
 
 
-def parse_mask(text: str) -> list[Prompt]:
+def parse_mask(text: str, mode: MaskMode = "auto") -> list[Prompt]:
     """Read one `--mask` value: a picture that holds one object or several.
+
+    Args:
+        text: as it was typed.
+        mode: how the picture is read, see `masks.load_mask`.
 
     Returns:
         one prompt per object, by rising id; see `masks.load_mask`.
@@ -103,7 +116,7 @@ def parse_mask(text: str) -> list[Prompt]:
     object_id, body, frame = _split_place(text.strip())
     if not body:
         _refuse(f"--mask {text!r} names no file", MASK_GRAMMAR)
-    return load_mask(body, frame, object_id)
+    return load_mask(body, frame, object_id, mode=mode)
 
 
 def load_query_points(path: str | Path) -> list[Prompt]:

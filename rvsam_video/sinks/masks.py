@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from rvsam_video.palette import davis_palette
 from rvsam_video.results import FrameResult
 from rvsam_video.sinks.base import Mark, SinkContext
-from rvsam_video.sinks.colours import davis_palette
 from rvsam_video.sinks.names import CUTOUT_FOLDER, MASK_FOLDER
 from rvsam_video.writing import replacing, sync_file, sync_folder, temporary_name, writing
 

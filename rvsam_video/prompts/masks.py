@@ -24,7 +24,7 @@ from rvsam_video.prompts.mask_meaning import (
 from rvsam_video.prompts.mask_picture import MaskPicture, read_mask_picture
 from rvsam_video.prompts.prompt import MAX_OBJECT_ID, Prompt
 
-logger = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 MaskMode = Literal["auto", "one", "ids"]
 """How a mask picture is read: as it looks; as one object; or by the numbers of its pixels."""
@@ -41,7 +41,7 @@ _FULLY_OPAQUE = 250
 _DARKEST_JPEG = 64
 """JPEG turns the numbers of objects, which are small, into noise."""
 
-Objects = Mapping[int, NDArray[np.bool_]]
+_Objects = Mapping[int, NDArray[np.bool_]]
 
 
 def load_mask(
@@ -98,7 +98,7 @@ class _Reading:
     def __init__(self, picture: MaskPicture, path: Path, *, exact: bool) -> None:
         self._picture, self._path, self._exact = picture, path, exact
 
-    def objects(self, mode: MaskMode) -> Objects:
+    def objects(self, mode: MaskMode) -> _Objects:
         """Return the masks by object id."""
         picture = self._picture
         if not picture.pixels.any() and picture.alpha is None:
@@ -133,7 +133,7 @@ class _Reading:
         grey = picture.pixels if picture.kind == "grey" else picture.pixels.max(2)
         return self._filled(bright_part(grey))
 
-    def _palette(self) -> Objects:
+    def _palette(self) -> _Objects:
         pixels, shades = self._picture.pixels, self._picture.shades
         if shades is not None:
             bright = shades[pixels]
@@ -142,7 +142,7 @@ class _Reading:
                 return self._soft(bright)
         return self._numbered(pixels)
 
-    def _grey(self, grey: Values) -> Objects:
+    def _grey(self, grey: Values) -> _Objects:
         if self._picture.lossy:
             return self._lossy(grey)
         numbers = np.unique(grey[grey != 0]).tolist()
@@ -160,7 +160,7 @@ class _Reading:
             )
         return self._numbered(cleaned)
 
-    def _lossy(self, grey: Values) -> Objects:
+    def _lossy(self, grey: Values) -> _Objects:
         if grey.max() < _DARKEST_JPEG:
             msg = (
                 f"the mask {self._path} is a JPEG whose brightest pixel is {grey.max()} of 255; "
@@ -169,7 +169,7 @@ class _Reading:
             raise PromptError(msg)
         return {1: bright_part(grey)}
 
-    def _soft(self, grey: Values) -> Objects:
+    def _soft(self, grey: Values) -> _Objects:
         top = int(grey.max())
         # So dark a picture is made of numbers, of which the highest is that of the object.
         number = top if top <= HIGHEST_COUNTED else 1
@@ -180,7 +180,7 @@ class _Reading:
         )
         return {number: bright_part(grey)}
 
-    def _coloured(self, colours: NDArray[np.uint8]) -> Objects:
+    def _coloured(self, colours: NDArray[np.uint8]) -> _Objects:
         if not colours.any():
             self._refuse_empty("all its pixels are black")
         shades = shades_of_one_colour(colours)
@@ -202,7 +202,7 @@ class _Reading:
         self._say(f"read as plain colours: {', '.join([background, *names])}", "one")
         return self._numbered(numbers, voids=False)
 
-    def _with_alpha(self, alpha: NDArray[np.uint8]) -> Objects:
+    def _with_alpha(self, alpha: NDArray[np.uint8]) -> _Objects:
         picture = self._picture
         if not alpha.any():
             # Some programs save masks like this by mistake; there is nothing else to read.
@@ -224,7 +224,7 @@ class _Reading:
         grey = (composed[..., :1] == composed[..., 1:]).all()
         return self._grey(composed[..., 0]) if grey else self._coloured(composed)
 
-    def _numbered(self, numbers: NDArray[np.generic], *, voids: bool = True) -> Objects:
+    def _numbered(self, numbers: NDArray[np.generic], *, voids: bool = True) -> _Objects:
         """Return the masks of an index map."""
         ids = [int(number) for number in np.unique(numbers) if number]
         if not ids:
@@ -262,7 +262,7 @@ class _Reading:
         """Say how the picture was understood, and how it is understood otherwise."""
         means = {"ids": "takes every number as an object", "one": "takes all as one object"}
         advice = f"; --mask-mode {other} {means[other]}" if other else ""
-        logger.warning("the mask %s was %s%s", self._path, what, advice)
+        _LOGGER.warning("the mask %s was %s%s", self._path, what, advice)
 
     def _refuse_empty(self, why: str) -> None:
         msg = (
@@ -272,7 +272,7 @@ class _Reading:
         raise PromptError(msg)
 
 
-def _the_one(objects: Objects, object_id: int, path: Path) -> NDArray[np.bool_]:
+def _the_one(objects: _Objects, object_id: int, path: Path) -> NDArray[np.bool_]:
     # A single mask is the object asked for, whatever number it was painted with.
     if len(objects) == 1:
         return next(iter(objects.values()))

@@ -50,6 +50,7 @@ class VideoSource(ClosesItself):
         # A recording at an address ends by itself and loses nothing while nobody reads.
         self.live = place.kind == "stream" and reading.endless
         self.frame_count = self._tally.expected
+        self.counted = self._tally.counted
 
     @property
     def report(self) -> ReadReport:

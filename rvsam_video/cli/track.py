@@ -123,7 +123,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     options = RunOptions(
         **reading_of(given),
         method=method_of(given, overlap=overlap, restart_every=restart_every),
-        prompts=() if picking else _prompts(points, boxes, masks, mask_mode),
+        prompts=() if picking else _prompts(points, boxes, masks, mask_mode, given),
         out=out or RUNS / run_name(given["source"]),
         save=names_in(save),
         background=_colour(background),
@@ -140,10 +140,13 @@ def _prompts(
     boxes: tuple[str, ...],
     masks: tuple[str, ...],
     mask_mode: MaskMode,
+    given: RunArguments,
 ) -> list[Prompt]:
+    from rvsam_video.cli.places import video_of
     from rvsam_video.prompts.words import parse_prompts
 
-    prompts = parse_prompts(points, boxes, masks, mask_mode)
+    with video_of((*points, *boxes, *masks), given) as video:
+        prompts = parse_prompts(points, boxes, masks, mask_mode, video)
     if not prompts:
         msg = (
             "nothing to follow: give at least one of --points X,Y, --box X0,Y0,X1,Y1 "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
+from typing import Any, BinaryIO, SupportsIndex, TypeGuard, get_args
 
 from rvsam_video.errors import RvsamError, SourceError, UsageError
 from rvsam_video.sources.base import BadFrames, FrameSource, Reader
@@ -30,8 +31,16 @@ MOST_FPS = 100_000
 """Faster than any camera; beyond it times would hardly rise."""
 
 
+def is_place(what: object) -> TypeGuard[str | bytes | Path | int | BinaryIO]:
+    """Whether `open_source` takes something, in contrast to frames that are there already."""
+    # NumPy has integers of its own, and True is the number 1.
+    if isinstance(what, bool):
+        return False
+    return isinstance(what, str | bytes | os.PathLike | SupportsIndex) or hasattr(what, "read")
+
+
 def open_source(
-    what: str | bytes | Path | int,
+    what: str | bytes | Path | int | BinaryIO,
     *,
     reader: Reader = "pyav",
     on_bad_frame: BadFrames = "skip",
@@ -45,7 +54,8 @@ def open_source(
             `frames/%05d.jpg` (in natural order: 2 before 10); a picture, of which a TIFF, WebP or
             PNG may hold many; the number of a camera, 0 being the first; an address such as
             `rtsp://...` or `https://...`; or `-` for a video on standard input. A file whose
-            name is a number or a dash is meant by `./0` and `./-`.
+            name is a number or a dash is meant by `./0` and `./-`. A file that is open for
+            reading bytes is read from where it stands, once.
         reader: library that decodes video files. `decord` gives frames in any order by
             `frame_at`, but reads fewer formats, and needs the extra `rvsam-video[decord]`.
         on_bad_frame: `skip` passes over what is damaged and goes on; `stop` ends there, with all
@@ -62,14 +72,35 @@ def open_source(
         SourceError: if there is nothing to read; one sentence says why and what to do.
     """
     _check(reader, on_bad_frame, start, fps)
-    what = os.fsdecode(what) if isinstance(what, bytes) else what
     try:
-        return _open(what, reader, on_bad_frame, start, fps)
+        given = _plain(what)
+        if not isinstance(given, str | Path | int):
+            place = Place("stdin", "the open file", file=given)
+            _refuse(place.name, reader, fps=fps)
+            return _video(place, reader, on_bad_frame, start)
+        return _open(given, reader, on_bad_frame, start, fps)
     except RvsamError:
         raise
     except OSError as error:
-        msg = f"{what} cannot be opened ({error.strerror}); check the path and its access rights"
+        msg = f"{what!s} cannot be opened ({error.strerror}); check the path and its access rights"
         raise SourceError(msg) from error
+
+
+def _plain(what: object) -> Any:  # noqa: ANN401 (a text, a path, a number or an open file)
+    if isinstance(what, bytes):
+        return os.fsdecode(what)
+    if isinstance(what, str | Path) or hasattr(what, "read"):
+        return what
+    if isinstance(what, os.PathLike):
+        return Path(what)
+    # Integers of NumPy, too.
+    if isinstance(what, SupportsIndex) and not isinstance(what, bool):
+        return operator.index(what)
+    msg = (
+        f"the source is of type {type(what).__name__}; give a path, an address, the number of a "
+        "camera or an open file"
+    )
+    raise UsageError(msg)
 
 
 def _open(

@@ -254,8 +254,11 @@ def automatic_proposals(segmenter: Segmenter) -> Proposer:
         UsageError: if it is another one.
     """
     from rvsam_video.segmenters.sam.automatic import automatic_masks
+    from rvsam_video.segmenters.sam.exported import ExportedSam
     from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
+    if isinstance(segmenter, ExportedSam):
+        segmenter = segmenter.with_torch()
     if not isinstance(segmenter, SamSegmenter):
         msg = f"{segmenter.name} has no everything mode; choose a segmenter of the SAM family"
         raise UsageError(msg)

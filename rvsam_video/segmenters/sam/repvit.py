@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from torch import Tensor, nn
 
-from rvsam_video.segmenters.sam.encoder_layers import IMAGE_SIZE, ConvBN, conv_stem, sam_neck
+from rvsam_video.segmenters.sam.encoder_layers import ConvBN, conv_stem, sam_neck
+from rvsam_video.segmenters.sam.geometry import IMAGE_SIZE
 
 _MIXER_EXPANSION = 2
 _SQUEEZE_RATIO = 4

@@ -54,7 +54,7 @@ def test_auto_takes_weights_that_are_there_and_else_needs_none(cache):
 
 def test_a_file_of_weights_is_for_the_learned_part():
     assert names(Method(checkpoint=Path("own.pt"))) == ("lucas-kanade", "repvit-sam")
-    assert names(Method(tracker_checkpoint=Path("own.pth"))) == ("cotracker3-online", "grabcut")
+    assert names(Method(tracker_checkpoint=Path("own.pt"))) == ("tapir-online", "grabcut")
 
 
 def test_python_chooses_by_the_same_rule():
@@ -140,6 +140,6 @@ def test_a_network_says_its_licence_and_a_file_its_name():
     )
     own = Method(segmenter="repvit-sam", checkpoint=Path("own.pt"), device="cpu").resolve()
     assert "repvit-sam from own.pt" in str(own)
-    assert announced(*Method(**PLAIN).resolve().parts, device="cpu") == (
+    assert announced(*Method(**PLAIN).resolve().parts) == (
         "tracker lucas-kanade, segmenter grabcut (no weights)"
     )

@@ -28,6 +28,7 @@ class TrackerArguments(TypedDict):
     tracker_checkpoint: Path | None
     tracker_option: tuple[str, ...]
     device: str
+    backend: str
 
 
 class MethodArguments(TrackerArguments):
@@ -37,7 +38,6 @@ class MethodArguments(TrackerArguments):
     segmenter: str
     checkpoint: Path | None
     segmenter_option: tuple[str, ...]
-    backend: str
     seed: int
 
 
@@ -46,8 +46,8 @@ _TRACKER_OPTIONS = (
         "--tracker",
         default=OPEN_CHOICE,
         show_default=True,
-        help="auto: that of the preset; else cotracker3-online if its weights are there "
-        "(rvsam-video weights fetch cotracker3-online), else lucas-kanade, which needs none.",
+        help="auto: that of the preset; else tapir-online or cotracker3-online if its weights are "
+        "there (rvsam-video weights fetch tapir-online), else lucas-kanade, which needs none.",
     ),
     click.option(
         "--tracker-checkpoint",
@@ -63,6 +63,14 @@ _TRACKER_OPTIONS = (
     ),
     click.option(
         "--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps."
+    ),
+    click.option(
+        "--backend",
+        type=click.Choice(["torch", "onnxruntime", "openvino"]),
+        default="torch",
+        show_default=True,
+        help="What runs networks that can be exported: SAM's family and tapir-online. All but "
+        "torch do so on the CPU, from files made on first use, and then without PyTorch.",
     ),
 )
 
@@ -89,13 +97,6 @@ _SEGMENTER_OPTIONS = (
         multiple=True,
         metavar="NAME=VALUE",
         help="A setting of the segmenter, as --tracker-option. Repeatable.",
-    ),
-    click.option(
-        "--backend",
-        type=click.Choice(["torch", "onnxruntime", "openvino"]),
-        default="torch",
-        show_default=True,
-        help="What runs the image encoder of a learned segmenter.",
     ),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True),
 )
@@ -125,6 +126,7 @@ def tracker_of(given: TrackerArguments) -> Method:
         tracker_checkpoint=given["tracker_checkpoint"],
         tracker_options=words_of(given["tracker_option"], "--tracker-option"),
         device=given["device"],
+        backend=given["backend"],
     )
 
 
@@ -153,7 +155,6 @@ def method_of(
         segmenter=given["segmenter"],
         checkpoint=given["checkpoint"],
         segmenter_options=words_of(given["segmenter_option"], "--segmenter-option"),
-        backend=given["backend"],
         settings=replace(
             base,
             seed=given["seed"],

@@ -57,7 +57,7 @@ def command(
     reporter = reporter_for(as_json=as_json)
     with reporter:
         make_ready([part], shown=not as_json)
-        line = announced(part, device=part.place)
+        line = announced(part)
         reporter.say(f"{line}, queries {query_mode}, 256x256 pixels, scale {scale}")
         say_licences([part], shown=not as_json)
 

@@ -31,7 +31,7 @@ _DASH = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TableRows:
     """A small table: a title, the headings, and the cells of each row."""
 
     title: str
@@ -52,7 +52,7 @@ def track_values(report: TrackReport) -> dict[str, object]:
     }
 
 
-def track_tables(report: TrackReport, *, with_paper: bool) -> list[Rows]:
+def track_tables(report: TrackReport, *, with_paper: bool) -> list[TableRows]:
     """Return a report for people, in percent.
 
     Args:
@@ -65,13 +65,13 @@ def track_tables(report: TrackReport, *, with_paper: bool) -> list[Rows]:
     half = len(named) // 2
     names, values = tuple(named), tuple(_percent(value) for value in named.values())
     tables = [
-        Rows(title, names[:half], (values[:half],)),
-        Rows("", names[half:], (values[half:],)),
+        TableRows(title, names[:half], (values[:half],)),
+        TableRows("", names[half:], (values[half:],)),
     ]
     if with_paper:
         others = tuple((f"SAM-PT, {name}", f"{value:.1f}") for name, value in UVO_AR100.items())
         cells = (("these results", _percent(report.scores.ar100)), *others)
-        tables.append(Rows("UVO v1.0 dense val, as published", ("method", "AR100"), cells))
+        tables.append(TableRows("UVO v1.0 dense val, as published", ("method", "AR100"), cells))
     return tables
 
 
@@ -104,14 +104,14 @@ def point_values(report: PointReport) -> dict[str, object]:
     }
 
 
-def point_table(report: PointReport) -> Rows:
+def point_table(report: PointReport) -> TableRows:
     """Return a report for people, in percent."""
     cells = [_point_cells(name, scores) for name, scores in report.clips.items()]
     mean = _point_cells(f"mean of {len(cells)}", report.mean)
-    return Rows("TAP-Vid, percent", ("clip", *_POINT_COLUMNS), (*cells, mean))
+    return TableRows("TAP-Vid, percent", ("clip", *_POINT_COLUMNS), (*cells, mean))
 
 
-def show(tables: Sequence[Rows], console: Console) -> None:
+def show(tables: Sequence[TableRows], console: Console) -> None:
     """Print tables, whole even where the screen is narrow."""
     from rich.table import Table
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Image
+from rvsam_video.tables import Table, column
 
 
 class PointState(IntEnum):
@@ -64,7 +65,7 @@ def outside(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PointTable:
+class PointTable(Table):
     """The tracked points of one frame, one row each.
 
     Attributes:
@@ -76,32 +77,12 @@ class PointTable:
         states: (N,) int8, values of `PointState`.
     """
 
-    ids: NDArray[np.int64]
-    object_ids: NDArray[np.int64]
-    labels: NDArray[np.int8]
-    xy: NDArray[np.float32]
-    confidence: NDArray[np.float32]
-    states: NDArray[np.int8]
-
-    @classmethod
-    def empty(cls) -> PointTable:
-        """Return a table without points."""
-        return cls(
-            ids=np.zeros(0, np.int64),
-            object_ids=np.zeros(0, np.int64),
-            labels=np.zeros(0, np.int8),
-            xy=np.zeros((0, 2), np.float32),
-            confidence=np.zeros(0, np.float32),
-            states=np.zeros(0, np.int8),
-        )
-
-    def __len__(self) -> int:
-        """Return the number of points."""
-        return len(self.ids)
-
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return the columns by name; `PointTable(**columns)` undoes it."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+    ids: NDArray[np.int64] = field(metadata=column(np.int64))
+    object_ids: NDArray[np.int64] = field(metadata=column(np.int64))
+    labels: NDArray[np.int8] = field(metadata=column(np.int8))
+    xy: NDArray[np.float32] = field(metadata=column(np.float32, 2))
+    confidence: NDArray[np.float32] = field(metadata=column(np.float32))
+    states: NDArray[np.int8] = field(metadata=column(np.int8))
 
     @property
     def visible(self) -> NDArray[np.bool_]:
@@ -119,7 +100,11 @@ class ObjectResult:
             unless that was asked for.
         score: the segmenter's estimate of the intersection over union with the truth, in
             [0, 1]; kept when the mask was dropped for it.
-        logits: (h, w) float32 of the segmenter before merging, maybe at a lower resolution.
+        logits: (h, w) float32 of the segmenter before merging, at low resolution; None unless
+            `SegmentationSettings.keep_logits` asks for them. Larger than 0 is the object. A network
+            of the SAM family gives its own map as it is, (256, 256) over the picture padded on the
+            right or below to a square; any other map covers the picture, and one whose longest
+            side is more than 256 is reduced to that by averaging areas.
         prompted: false if no point was there to look for the object with; then its mask is empty
             and the score says nothing.
     """
@@ -127,7 +112,7 @@ class ObjectResult:
     object_id: int
     mask: NDArray[np.bool_]
     score: float
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float32] | None = None
     prompted: bool = True
 
     @property

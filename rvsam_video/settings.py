@@ -53,6 +53,8 @@ class SegmentationSettings:
         restart_every: after so many frames an object's chosen points are replaced by new ones, as
             soon as its mask can be trusted, see `streaming.renewal`; 0 never does.
         overlap: let masks of different objects overlap instead of giving each pixel to one.
+        keep_logits: let results carry the segmenter's logits, see `ObjectResult.logits`. They weigh
+            up to a quarter of a megabyte per object and frame.
         keep_points: at most this many times `positive_points` are followed per object, besides
             those the user gave; the longest hidden are forgotten first. Bounds the work.
         seed: start of the random generators; each object has its own, so that adding an object
@@ -81,6 +83,7 @@ class SegmentationSettings:
     restart_every: int = 0
     keep_points: float = 2.0
     overlap: bool = False
+    keep_logits: bool = False
     seed: int = 0
     sam_pt_exact: bool = False
 

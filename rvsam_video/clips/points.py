@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from rvsam_video.points.choosing import chosen_points
 from rvsam_video.points.patch_filter import patches, similarity
 from rvsam_video.results import PointState, PointTable, outside
 from rvsam_video.settings import SegmentationSettings
+from rvsam_video.tables import Table, column
 from rvsam_video.trackers.base import ClipTracker, FramesFactory, QueryPoints, TrackedPoints
 
 
@@ -49,7 +50,7 @@ class ClipObject:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClipQueries:
+class ClipQueries(Table):
     """The query points of all objects, object by object; N in all.
 
     Attributes:
@@ -60,19 +61,17 @@ class ClipQueries:
         patches: (N, P) float32, what each looks like in its frame; P is 0 without a patch filter.
     """
 
-    object_ids: NDArray[np.int64]
-    labels: NDArray[np.int8]
-    frames: NDArray[np.int64]
-    xy: NDArray[np.float32]
-    patches: NDArray[np.float32]
+    object_ids: NDArray[np.int64] = field(metadata=column(np.int64))
+    labels: NDArray[np.int8] = field(metadata=column(np.int8))
+    frames: NDArray[np.int64] = field(metadata=column(np.int64))
+    xy: NDArray[np.float32] = field(metadata=column(np.float32, 2))
+    patches: NDArray[np.float32] = field(metadata=column(np.float32, "values"))
 
 
 def join_queries(parts: Sequence[ClipQueries]) -> ClipQueries:
-    """Put the query points of several objects one after the other."""
-    columns = (
-        np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(ClipQueries)
-    )
-    return ClipQueries(*columns)
+    """Put the query points of several objects, at least one, one after the other."""
+    first, *others = parts
+    return first.then(*others)
 
 
 def choose_queries(
@@ -174,7 +173,7 @@ class ClipPoints:
     def table(self, position: int) -> PointTable:
         """Return the points of the frame that was read as number `position`."""
         return PointTable(
-            ids=np.arange(len(self.queries.labels)),
+            ids=np.arange(len(self.queries)),
             object_ids=self.queries.object_ids,
             labels=self.queries.labels,
             xy=self.xy[position],
@@ -209,7 +208,7 @@ def track_queries(
         parts.append(list(answers))
     order = np.argsort(np.concatenate([part[0].ids for part in parts]))
     xy, visible, confidence = (
-        _joined(parts, column)[:, order] for column in ("xy", "visible", "confidence")
+        _joined(parts, name)[:, order] for name in ("xy", "visible", "confidence")
     )
     xy = xy.astype(np.float32)
     states = np.where(visible, PointState.VISIBLE, PointState.HIDDEN).astype(np.int8)
@@ -279,8 +278,8 @@ def _no_points(frames: FramesFactory, queries: QueryPoints) -> Iterator[TrackedP
         )
 
 
-def _joined(parts: Sequence[Sequence[TrackedPoints]], column: str) -> NDArray[Any]:
+def _joined(parts: Sequence[Sequence[TrackedPoints]], name: str) -> NDArray[Any]:
     """Return a column of all groups' answers as (T, N, ...)."""
     return np.concatenate(
-        [np.stack([getattr(answer, column) for answer in part]) for part in parts], axis=1
+        [np.stack([getattr(answer, name) for answer in part]) for part in parts], axis=1
     )

@@ -7,7 +7,7 @@ held while a chunk may still need them, results while a later chunk may still ov
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
@@ -139,7 +139,7 @@ class _Run:
         for position in used:
             table = points.table(position - chunk.start)
             self._segment_frame(self._held[position], table, ids)
-        self._next_id += len(queries.labels)
+        self._next_id += len(queries)
         areas = [[self._mask(number, position).sum() for position in used] for number in ids]
         return np.array(areas, np.int64)
 
@@ -149,10 +149,8 @@ class _Run:
         prompts = self._engine.prompts(frame, table, alive, [list(ids.values())], {})
         predictions = self._engine.predict(frame, prompts)
         for number, prediction in zip(ids, predictions, strict=True):
-            own = table.object_ids == ids[number]
-            columns = {name: column[own] for name, column in table.to_arrays().items()}
-            columns["ids"] = columns["ids"] + self._next_id
-            held.tables[number] = PointTable(**columns)
+            own = table.take(table.object_ids == ids[number])
+            held.tables[number] = replace(own, ids=own.ids + self._next_id)
             held.predictions[number] = prediction
 
     def _mask(self, number: int, position: int) -> NDArray[np.bool_]:
@@ -183,7 +181,7 @@ class _Run:
         numbers = sorted(held.predictions)
         alive = [self._objects[number] for number in numbers]
         predictions = [held.predictions[number] for number in numbers]
-        table = _joined([held.tables[number] for number in numbers])
+        table = PointTable.empty().then(*(held.tables[number] for number in numbers))
         return self._engine.result(held.original, table, alive, predictions, merger)
 
     def _frames(self, start: int, stop: int) -> list[Frame]:
@@ -192,10 +190,3 @@ class _Run:
             self._held[self._read] = _Held(original, self._clip.resized(original))
             self._read += 1
         return [self._held[position].frame for position in range(start, stop)]
-
-
-def _joined(tables: Sequence[PointTable]) -> PointTable:
-    """Return the points of several tables in one."""
-    columns = [table.to_arrays() for table in (PointTable.empty(), *tables)]
-    joined = {name: np.concatenate([item[name] for item in columns]) for name in columns[0]}
-    return PointTable(**joined)

@@ -35,9 +35,10 @@ from rvsam_video.clips.points import (
 from rvsam_video.errors import PromptError
 from rvsam_video.frame import Frame
 from rvsam_video.points.prompting import object_prompts
-from rvsam_video.results import FrameResult, ObjectResult, PointTable
+from rvsam_video.results import FrameResult, PointTable
 from rvsam_video.segmenters.base import MaskPrediction, Memory, ObjectPrompt, Segmenter
 from rvsam_video.settings import SegmentationSettings
+from rvsam_video.streaming.merging import object_result
 from rvsam_video.trackers.base import ClipTracker
 
 __all__ = ["ClipObject", "ClipSegmenter"]
@@ -149,7 +150,7 @@ class ClipSegmenter:
         """Put the result of a frame together, at the size of the results."""
         masks = merger.masks(alive, predictions, original.index)
         results = tuple(
-            ObjectResult(item.object_id, mask, found.score, found.logits, found.prompted)
+            object_result(item.object_id, mask, found, keep_logits=self.settings.keep_logits)
             for item, found, mask in zip(alive, predictions, masks, strict=True)
         )
         image = resize_image(original.image, merger.size)

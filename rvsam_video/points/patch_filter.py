@@ -16,6 +16,7 @@ from rvsam_video.frame import Image
 from rvsam_video.results import PointState
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.snapshot import Arrays
+from rvsam_video.tables import Table, column
 
 States = NDArray[np.int8]
 
@@ -63,25 +64,44 @@ def similarity(patch: NDArray[np.float32], reference: NDArray[np.float32]) -> ND
     return np.asarray(np.exp(-distance / (2 * patch.shape[1] / 3)))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looks(Table):
+    """What points looked like in their query frames.
+
+    Attributes:
+        ids: (N,) int64, rising.
+        patches: (N, 3 side²) float32.
+        differing: (N,) bool, whether a point is not trusted any more.
+    """
+
+    ids: NDArray[np.int64] = field(metadata=column(np.int64))
+    patches: NDArray[np.float32] = field(metadata=column(np.float32, "values"))
+    differing: NDArray[np.bool_] = field(metadata=column(np.bool_))
+
+
 class PatchFilter:
     """The filter over a video: what each point looked like, and which are not trusted any more.
 
-    Attributes:
+    Args:
         side: of a patch, odd, in pixels.
         threshold: least similarity, exclusive.
         swapped_colours: take red for blue, as SAM-PT.
     """
 
-    side: int
-    threshold: float
-    swapped_colours: bool = False
-    _references: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    _differing: set[int] = field(default_factory=set)
+    def __init__(self, side: int, threshold: float, *, swapped_colours: bool) -> None:
+        self._side, self._threshold, self._swapped = side, threshold, swapped_colours
+        self._looks = _Looks.empty(values=3 * side**2)
 
     def begin(self, ids: NDArray[np.int64], xy: NDArray[np.float32], image: Image) -> None:
-        """Remember what points look like in their query frame."""
-        self._references |= zip(ids.tolist(), self._patches(image, xy), strict=True)
+        """Remember what points look like in their query frame.
+
+        Args:
+            ids: (N,) rising, and larger than those of all points before.
+            xy: (N, 2) x then y in pixels.
+            image: (H, W, 3) uint8, RGB.
+        """
+        looks = _Looks(ids, self._patches(image, xy), np.zeros(len(ids), np.bool_))
+        self._looks = self._looks.then(looks)
 
     def judge(
         self, ids: NDArray[np.int64], xy: NDArray[np.float32], states: States, image: Image
@@ -96,46 +116,38 @@ class PatchFilter:
             states: (N,) values of `PointState`.
             image: (H, W, 3) uint8, RGB.
         """
-        keys: list[int] = ids.tolist()
-        late = np.array([key in self._differing for key in keys], np.bool_)
+        looks = self._looks
+        rows = np.searchsorted(looks.ids, ids)
+        late = looks.differing[rows]
         states = np.where(late, PointState.AFTER_PATCH_DIFFERS, states).astype(np.int8)
         asked = np.flatnonzero(states == PointState.VISIBLE)
         if not len(asked):
             return states
-        references = np.stack([self._references[keys[row]] for row in asked.tolist()])
-        alike = similarity(self._patches(image, xy[asked]), references)
-        differing = asked[alike <= self.threshold]
+        alike = similarity(self._patches(image, xy[asked]), looks.patches[rows[asked]])
+        differing = asked[alike <= self._threshold]
         states[differing] = PointState.PATCH_DIFFERS
-        self._differing |= {keys[row] for row in differing.tolist()}
+        looks.differing[rows[differing]] = True
         return states
 
     def drop(self, ids: NDArray[np.int64]) -> None:
         """Forget points; unknown ids are ignored."""
-        for key in ids.tolist():
-            self._references.pop(key, None)
-            self._differing.discard(key)
+        self._looks = self._looks.take(~np.isin(self._looks.ids, ids))
 
     def snapshot(self) -> Arrays:
         """Return what is remembered as plain arrays."""
-        references = list(self._references.values())
-        return {
-            "ids": np.array(list(self._references), np.int64),
-            "references": np.array(references, np.float32).reshape(-1, 3 * self.side**2),
-            "differing": np.array(sorted(self._differing), np.int64),
-        }
+        return self._looks.to_arrays()
 
     def restore(self, arrays: Arrays) -> None:
         """Take over what `snapshot` returned."""
-        references = np.asarray(arrays["references"], np.float32)
-        self._references = dict(zip(arrays["ids"].tolist(), references, strict=True))
-        self._differing = set(arrays["differing"].tolist())
+        self._looks = _Looks.from_arrays(arrays)
 
     def _patches(self, image: Image, xy: NDArray[np.float32]) -> NDArray[np.float32]:
-        return patches(image, xy, self.side, swapped_colours=self.swapped_colours)
+        return patches(image, xy, self._side, swapped_colours=self._swapped)
 
 
 def patch_filter(settings: SegmentationSettings) -> PatchFilter | None:
     """Return the filter that the settings ask for, or None."""
     if settings.patch_threshold is None:
         return None
-    return PatchFilter(settings.patch_size, settings.patch_threshold, settings.sam_pt_exact)
+    size, threshold = settings.patch_size, settings.patch_threshold
+    return PatchFilter(size, threshold, swapped_colours=settings.sam_pt_exact)

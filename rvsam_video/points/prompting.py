@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.points.choosing import object_rng
+from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import PointTable
 from rvsam_video.segmenters.base import Memory, ObjectPrompt, PromptPlan
 from rvsam_video.settings import SegmentationSettings
@@ -73,6 +75,73 @@ def object_prompts(
             )
         )
     return prompts
+
+
+def start_prompt(
+    prompt: Prompt,
+    first_id: int,
+    elsewhere: NDArray[np.float32],
+    settings: SegmentationSettings,
+) -> ObjectPrompt:
+    """Build the prompt that an object starts with.
+
+    Args:
+        prompt: what the user says about it.
+        first_id: id that its first point will have; the others count on.
+        elsewhere: (M, 2) places on other objects, shown as negatives.
+        settings: which passes to make.
+    """
+    own, other = len(prompt.points), len(elsewhere)
+    return ObjectPrompt(
+        object_id=prompt.object_id,
+        points=np.concatenate([prompt.points, elsewhere]),
+        labels=np.concatenate([prompt.labels, np.zeros(other, np.int8)]),
+        point_ids=np.concatenate(
+            [first_id + np.arange(own), np.full(other, OTHER_OBJECT, np.int64)]
+        ),
+        box=prompt.box,
+        mask=prompt.mask,
+        plan=prompt_plan(settings),
+    )
+
+
+def correction_prompt(
+    prompt: Prompt,
+    ids: NDArray[np.int64],
+    table: PointTable,
+    memory: Memory | None,
+    settings: SegmentationSettings,
+) -> ObjectPrompt:
+    """Build the prompt that corrects an object in a frame that was segmented already.
+
+    Args:
+        prompt: the points that the user adds.
+        ids: (N,) theirs.
+        table: the points of the frame before the correction; the object's visible ones are shown
+            first.
+        memory: what the segmenter remembers of the object from that frame.
+        settings: which passes to make.
+    """
+    own = table.take(table.visible & (table.object_ids == prompt.object_id))
+    return ObjectPrompt(
+        object_id=prompt.object_id,
+        points=np.concatenate([own.xy, prompt.points]),
+        labels=np.concatenate([own.labels, prompt.labels]),
+        point_ids=np.concatenate([own.ids, ids]),
+        memory=memory,
+        plan=prompt_plan(settings),
+    )
+
+
+def without_points(prompt: ObjectPrompt, ids: Sequence[int]) -> ObjectPrompt:
+    """Return a prompt that lacks these points."""
+    keep = ~np.isin(prompt.point_ids, ids)
+    return replace(
+        prompt,
+        points=prompt.points[keep],
+        labels=prompt.labels[keep],
+        point_ids=prompt.point_ids[keep],
+    )
 
 
 def _others(

@@ -10,8 +10,9 @@ from typing import Self
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError
+from rvsam_video.json_values import Json, as_json
 from rvsam_video.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from rvsam_video.runs.lock import FolderLock
+from rvsam_video.runs.identity import first_difference
 from rvsam_video.runs.layout import (
     CHECKPOINT_FILE,
     LOCK_FILE,
@@ -19,8 +20,7 @@ from rvsam_video.runs.layout import (
     remove_results,
     remove_working_files,
 )
-from rvsam_video.json_values import Json, as_json
-from rvsam_video.runs.identity import first_difference
+from rvsam_video.runs.lock import FolderLock
 from rvsam_video.runs.record import (
     RunRecord,
     RunStatus,

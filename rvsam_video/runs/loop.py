@@ -137,9 +137,7 @@ class Run(ClosesItself):
         self.job.begin(self.folder.path)
         self._stand_at(checkpoint)
         if checkpoint is not None:
-            self.listener.message(
-                f"resuming {self.folder.path} at frame {checkpoint.next_frame}"
-            )
+            self.listener.message(f"resuming {self.folder.path} at frame {checkpoint.next_frame}")
 
     def _refuse_unrepeatable(self) -> None:
         if self.live or self._options.source == "-":

@@ -89,9 +89,7 @@ class ObjectJob(Job):
         WeightsError: if a file of weights has gone.
     """
 
-    def __init__(
-        self, options: RunOptions, source: FrameSource, segmenter: VideoSegmenter
-    ) -> None:
+    def __init__(self, options: RunOptions, source: FrameSource, segmenter: VideoSegmenter) -> None:
         if segmenter.pair is None:
             raise UsageError("a run needs a tracker and a segmenter by name: register your own")
         self._options, self._pair, self._segmenter = options, segmenter.pair, segmenter

@@ -88,12 +88,15 @@ class MaskPrediction:
         memory: to be handed back in the object's next prompt, or None.
         prompted: false if nothing was known to look for the object with; its mask is empty and
             its score means nothing.
+        low_res_logits: (h, w) float32, what a network that works at low resolution said itself,
+            its padding included; None if `logits` are all there is.
     """
 
     logits: NDArray[np.float32]
     score: float
     memory: Memory | None = None
     prompted: bool = True
+    low_res_logits: NDArray[np.float32] | None = None
 
 
 class Segmenter(Protocol):

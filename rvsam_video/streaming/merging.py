@@ -7,9 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from rvsam_video.results import ObjectResult
 from rvsam_video.segmenters.base import MaskPrediction
 
 MaskList = list[NDArray[np.bool_]]
+
+KEPT_LOGITS_SIDE = 256
+"""Longest side of the logits in results: that of the maps of SAM, which others are made like."""
 
 
 def full_size_logits(
@@ -26,6 +30,34 @@ def full_size_logits(
     import cv2
 
     return np.asarray(cv2.resize(logits, frame_size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def mask_alone(prediction: MaskPrediction, frame_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return (H, W) bool: where an object would be in a frame that it had for itself."""
+    return full_size_logits(prediction.logits, frame_size) > 0
+
+
+def object_result(
+    object_id: int, mask: NDArray[np.bool_], prediction: MaskPrediction, *, keep_logits: bool
+) -> ObjectResult:
+    """Return what comes out for an object with this (H, W) mask."""
+    logits = _kept_logits(prediction) if keep_logits else None
+    return ObjectResult(object_id, mask, prediction.score, logits, prediction.prompted)
+
+
+def _kept_logits(prediction: MaskPrediction) -> NDArray[np.float32]:
+    """Return the logits of a prediction at low resolution."""
+    if prediction.low_res_logits is not None:
+        return prediction.low_res_logits
+    height, width = prediction.logits.shape
+    scale = KEPT_LOGITS_SIDE / max(width, height)
+    if scale >= 1:
+        return prediction.logits
+    import cv2
+
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    reduced = cv2.resize(prediction.logits, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(reduced, np.float32)
 
 
 def merge(

@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.errors import PromptError, UsageError
 from rvsam_video.frame import Frame, Image, check_next
+from rvsam_video.points.prompting import correction_prompt, object_prompts, start_prompt
 from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
 from rvsam_video.results import FrameResult, ObjectResult
-from rvsam_video.segmenters.base import Segmenter
+from rvsam_video.segmenters.base import MaskPrediction, Segmenter
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.snapshot import Arrays, frames_from_arrays, frames_to_arrays, nested, prefixed
-from rvsam_video.streaming.merging import full_size_logits
-from rvsam_video.streaming.object_tracking import ObjectTracking
+from rvsam_video.streaming.merging import mask_alone, object_result
+from rvsam_video.streaming.object_masks import ObjectMasks
+from rvsam_video.streaming.object_points import ObjectPoints
 from rvsam_video.trackers.base import PointTracker, TrackedPoints
 
 
@@ -45,8 +47,8 @@ class Session:
     ) -> None:
         self.settings = settings or SegmentationSettings()
         self._tracker = tracker
-        self._segmenter = segmenter
-        self._tracking: ObjectTracking | None = None
+        self._masks = ObjectMasks(segmenter, self.settings)
+        self._points: ObjectPoints | None = None
         self._pending = merge_prompts(prompts)
         self._waiting: deque[Frame] = deque()
         self._last: Frame | None = None
@@ -55,7 +57,7 @@ class Session:
     @property
     def object_ids(self) -> list[int]:
         """Ids of the objects that are being tracked now, rising."""
-        return [] if self._tracking is None else list(self._tracking.objects)
+        return list(self._masks.objects)
 
     @property
     def pending(self) -> tuple[Prompt, ...]:
@@ -86,20 +88,31 @@ class Session:
             time = clock.monotonic() - self._began if time is None else time
             frame = Frame(self.last_index + 1, time, frame)
         check_next(frame, self._last)
-        tracking = self._tracking or self._start(frame)
+        points = self._points or self._begin(frame)
         self._waiting.append(frame)
         self._last = frame
         due = [prompt for prompt in self._pending if prompt.frame <= frame.index]
         self._pending = [prompt for prompt in self._pending if prompt.frame > frame.index]
         for prompt in due:
-            tracking.apply(prompt, frame, due)
-        return self._finish(tracking, tracking.state.push(frame), refill=True)
+            self._apply(prompt, points, frame, due)
+        results = []
+        for tracked in points.tracker.push(frame):
+            final = self._waiting.popleft()
+            results.append(self._segment(points, final, tracked))
+        if results:
+            # A tracker takes queries from the frame given out last on, so only there.
+            points.refill(final, results[-1].objects)
+        return results
 
     def flush(self) -> list[FrameResult]:
         """End of the video: return the results still held back by the tracker's lookahead."""
-        if self._tracking is None:
+        if self._points is None:
             return []
-        return self._finish(self._tracking, self._tracking.state.flush(), refill=False)
+        points = self._points
+        return [
+            self._segment(points, self._waiting.popleft(), tracked)
+            for tracked in points.tracker.flush()
+        ]
 
     def add(
         self,
@@ -148,14 +161,14 @@ class Session:
             raise PromptError(msg)
         if self._last is not None:
             prompt = check_against_frame(prompt, self._last.size)
-        if self._last is None or self._tracking is None or prompt.frame > self._last.index:
+        if self._last is None or self._points is None or prompt.frame > self._last.index:
             self._pending.append(prompt)
             return None
-        prediction = self._tracking.apply(prompt, self._last)
+        prediction = self._apply(prompt, self._points, self._last)
         if prediction is None:
             return None
-        logits = full_size_logits(prediction.logits, self._last.size)
-        return ObjectResult(object_id, logits > 0, prediction.score, prediction.logits)
+        mask, keep_logits = mask_alone(prediction, self._last.size), self.settings.keep_logits
+        return object_result(object_id, mask, prediction, keep_logits=keep_logits)
 
     def remove(self, object_id: int) -> None:
         """Stop tracking an object, from the next result on; prompts for later frames go too.
@@ -168,16 +181,17 @@ class Session:
             msg = f"there is no object {object_id}; tracked are: {self.object_ids or 'none'}"
             raise UsageError(msg)
         self._pending = [prompt for prompt in self._pending if prompt.object_id != object_id]
-        if known and self._tracking is not None:
-            self._tracking.remove(object_id)
+        if known and self._points is not None:
+            self._masks.remove(object_id)
+            self._points.remove(object_id)
 
     def remove_points(self, point_ids: Sequence[int]) -> None:
         """Stop following single points (ids as in `FrameResult.points`), from the next result on.
 
         Unknown ids are ignored: a point may have been forgotten since it was shown.
         """
-        if self._tracking is not None:
-            self._tracking.forget(np.asarray(point_ids, np.int64))
+        if self._points is not None:
+            self._points.forget(np.asarray(point_ids, np.int64))
 
     def check_prompts(self, frame_size: tuple[int, int]) -> None:
         """Check the prompts given so far, before any frame is there.
@@ -195,11 +209,12 @@ class Session:
 
         Prompts that are still pending are not in it.
         """
-        if self._tracking is None or self._last is None:
+        if self._points is None or self._last is None:
             return {}
         frames = list(self._waiting) or [self._last]
         return (
-            prefixed("tracking", self._tracking.snapshot())
+            prefixed("points", self._points.snapshot())
+            | prefixed("masks", self._masks.snapshot())
             | prefixed("frames", frames_to_arrays(frames))
             | {"waiting": np.array(len(self._waiting))}
         )
@@ -214,28 +229,70 @@ class Session:
             return
         frames = frames_from_arrays(nested("frames", arrays))
         self._last = frames[-1]
-        self._tracking = ObjectTracking(
-            self._tracker.start(self._last.size), self._segmenter, self.settings
-        )
-        self._tracking.restore(nested("tracking", arrays))
         self._waiting = deque(frames if int(arrays["waiting"]) else ())
         self._pending = [prompt for prompt in self._pending if prompt.frame > self.last_index]
+        self._begin(self._last).restore(nested("points", arrays))
+        self._masks.restore(nested("masks", arrays))
 
-    def _start(self, frame: Frame) -> ObjectTracking:
+    def _begin(self, frame: Frame) -> ObjectPoints:
+        """Begin the video of which this is a frame."""
         self.check_prompts(frame.size)
-        self._tracking = ObjectTracking(
-            self._tracker.start(frame.size), self._segmenter, self.settings
-        )
-        return self._tracking
+        self._points = ObjectPoints(self._tracker.start(frame.size), self.settings)
+        return self._points
 
-    def _finish(
-        self, tracking: ObjectTracking, tracked: Sequence[TrackedPoints], *, refill: bool
-    ) -> list[FrameResult]:
-        results = []
-        for number, points in enumerate(tracked):
-            frame = self._waiting.popleft()
-            results.append(tracking.finish(frame, points))
-            # A tracker takes queries from the frame given out last on, so only there.
-            if refill and number == len(tracked) - 1:
-                tracking.refill(frame, results[-1])
-        return results
+    def _segment(self, points: ObjectPoints, frame: Frame, tracked: TrackedPoints) -> FrameResult:
+        """Make the result of a frame whose points are final."""
+        masks, settings = self._masks, self.settings
+        table = points.table(frame, tracked)
+        prompts = object_prompts(table, masks.memories(frame.index), settings, frame.index)
+        predictions = masks.predict(frame, prompts)
+        for object_id in masks.corrections(frame.index):
+            mask = mask_alone(predictions[object_id], frame.size)
+            points.forget_contradicted(object_id, mask)
+        objects = masks.settle(frame, predictions)
+        points.settle(frame.index, objects)
+        return FrameResult(frame.index, frame.time, frame.image, objects, table)
+
+    def _apply(
+        self, prompt: Prompt, points: ObjectPoints, frame: Frame, together: Sequence[Prompt] = ()
+    ) -> MaskPrediction | None:
+        """Take a prompt into account in the frame pushed last.
+
+        Args:
+            prompt: names its object.
+            points: those of this video.
+            frame: the frame pushed last.
+            together: all prompts of this frame; what is clicked as another object is not this one.
+
+        Returns:
+            what it gave at once; None for a correction of a frame whose result is still to come.
+        """
+        known = self._masks.objects.get(prompt.object_id)
+        is_out = not self._waiting
+        if known is None or prompt.box is not None or prompt.mask is not None:
+            elsewhere = self._elsewhere(prompt, points, together)
+            request = start_prompt(prompt, points.next_id, elsewhere, self.settings)
+            prediction = self._masks.start(request, frame, is_out=is_out)
+            points.start(prompt, frame, mask_alone(prediction, frame.size))
+            return prediction
+        ids = points.give(prompt, frame)
+        if not is_out:
+            self._masks.correct_later(prompt.object_id, frame.index, ids)
+            return None
+        request = correction_prompt(prompt, ids, points.latest, known.memory, self.settings)
+        prediction = self._masks.correct(request, frame)
+        points.forget_contradicted(prompt.object_id, mask_alone(prediction, frame.size))
+        return prediction
+
+    def _elsewhere(
+        self, prompt: Prompt, points: ObjectPoints, together: Sequence[Prompt]
+    ) -> NDArray[np.float32]:
+        """Return (M, 2) places that belong to other objects in the frame pushed last."""
+        places = [np.zeros((0, 2), np.float32)]
+        if self.settings.other_objects_as_negatives:
+            others = [item for item in together if item.object_id != prompt.object_id]
+            places += [item.points[item.labels == 1] for item in others]
+            # Where the points are in a frame is known when its result is out, not before.
+            if not self._waiting:
+                places.append(points.places_of_others(prompt.object_id))
+        return np.concatenate(places)

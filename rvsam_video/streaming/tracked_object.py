@@ -1,4 +1,4 @@
-"""`TrackedObject`: what a session knows of one object."""
+"""`TrackedObject`: what is known of one object besides its points."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from numpy.typing import NDArray
 
 from rvsam_video.segmenters.base import MaskPrediction, Memory
 from rvsam_video.snapshot import Arrays, nested, prefixed
-from rvsam_video.streaming.renewal import RestartClock
 
 
 @dataclass(slots=True)
 class TrackedObject:
-    """What a session knows of one object.
+    """What is known of one object besides its points.
 
     Attributes:
-        memory: what the segmenter remembers of it.
         start: frame of its first prompt.
-        group: which objects its points are tracked together with.
-        clock: says when its points are chosen anew.
+        memory: what the segmenter remembers of it.
         answers: predictions made when a prompt was given, by frame; they are the result of
             that frame.
         corrections: ids of the points that the user corrected it with in frames that are still to
@@ -28,9 +25,7 @@ class TrackedObject:
     """
 
     start: int
-    group: int = 0
     memory: Memory | None = None
-    clock: RestartClock = field(default_factory=lambda: RestartClock(0))
     answers: dict[int, MaskPrediction] = field(default_factory=dict)
     corrections: dict[int, list[int]] = field(default_factory=dict)
 
@@ -38,8 +33,6 @@ class TrackedObject:
         """Return it as plain arrays."""
         arrays: dict[str, NDArray[np.generic]] = {
             "start": np.array(self.start),
-            "group": np.array(self.group),
-            "clock": np.array([self.clock.since, self.clock.area]),
             "answers": np.array(list(self.answers), np.int64),
             "corrections": np.array(
                 [(frame, key) for frame, keys in self.corrections.items() for key in keys], np.int64
@@ -52,6 +45,8 @@ class TrackedObject:
                 "score": np.array(answer.score),
                 "prompted": np.array(answer.prompted),
             }
+            if answer.low_res_logits is not None:
+                fields["low_res_logits"] = answer.low_res_logits
             arrays |= prefixed(f"answer/{frame}", fields)
             arrays |= prefixed(f"answer/{frame}", _memory_to_arrays(answer.memory))
         return arrays
@@ -59,19 +54,18 @@ class TrackedObject:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> TrackedObject:
         """Undo `to_arrays`."""
-        memory = _memory_from_arrays(arrays)
-        since, area = arrays["clock"].tolist()
-        clock = RestartClock(int(since), area)
-        item = cls(int(arrays["start"]), int(arrays["group"]), memory, clock)
+        item = cls(int(arrays["start"]), _memory_from_arrays(arrays))
         for frame, key in arrays["corrections"].tolist():
             item.corrections.setdefault(frame, []).append(key)
         for frame in arrays["answers"]:
             part = nested(f"answer/{frame}", arrays)
+            low_res = part.get("low_res_logits")
             item.answers[int(frame)] = MaskPrediction(
                 np.asarray(part["logits"], np.float32),
                 float(part["score"]),
                 _memory_from_arrays(part),
                 bool(part["prompted"]),
+                None if low_res is None else np.asarray(low_res, np.float32),
             )
         return item
 

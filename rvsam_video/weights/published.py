@@ -41,8 +41,8 @@ class PublishedWeights:
         size: bytes, or None where not known for certain.
         sha256: of the whole file, in hexadecimal, or None where nobody published it; then the hash
             of the first download is kept and later files are held against it.
-        reported_sha256: the hash of a file of this name that others have published as theirs, not its
-            authors. A file with another one is taken, and said to differ.
+        reported_sha256: the hash that others than the authors published of a file of this name. A
+            file with another one is taken, and said to differ.
         md5: of the whole file, in hexadecimal, where that is all that was published; the first
             download must have it. It finds damage; it would not stop a forger.
         part: what the network is.

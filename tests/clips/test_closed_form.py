@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sam_pt_cases import NotingClipSegmenter
 
 from rvsam_video.clips.instances import MeanScores
 from rvsam_video.clips.merging import ClipMerger
-from rvsam_video.clips.segmenter import ClipSegmenter
-from rvsam_video.segmenters.base import MaskPrediction
 
 CASES = [
     "default",
@@ -36,18 +35,17 @@ class Run:
         self.settings = case.settings(overlap=True, **changes)
         self.processed, self.size = (width, height), tuple(target[::-1])
         frames = clip(count, height, width)
-        engine = ClipSegmenter(tracker, segmenter, self.settings)
+        engine = NotingClipSegmenter(tracker, segmenter, self.settings)
         self.segmenter, self.tracker = segmenter, tracker
         self.results = list(engine.segment(lambda: frames, case.objects(), self.size))
+        self.predictions = engine.predictions
 
     def logits(self):
         """(K, T, H, W), object by object, rejected ones minus infinity."""
         merger = ClipMerger(self.settings, self.processed, self.size)
         for number, item in enumerate(self.case.objects()):
-            for result in self.results:
-                found = result.objects[number]
-                prediction = MaskPrediction(found.logits, found.score, prompted=found.prompted)
-                yield merger.sam_pt_logits(item, prediction, result.index)
+            for frame, predictions in enumerate(self.predictions):
+                yield merger.sam_pt_logits(item, predictions[number], frame)
 
 
 @pytest.fixture
@@ -147,10 +145,10 @@ def box_of(mask):
 
 @pytest.mark.parametrize("name", ["refine0", "strict_refine2"])
 def test_objects_share_a_pass_and_get_the_numbers_they_get_alone(run, segmenter, name):
-    together = run(name).results
+    together = run(name, keep_logits=True).results
     batches = list(segmenter.decoder.batches)
     segmenter.one_by_one = True
-    alone = run(name).results
+    alone = run(name, keep_logits=True).results
     assert max(batches) == len(together[0].objects)
     assert set(segmenter.decoder.batches[len(batches) :]) == {1}
     for both in zip(together, alone, strict=True):

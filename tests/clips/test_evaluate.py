@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sam_pt_cases import NotingClipSegmenter
 
 from rvsam_video import SegmentationSettings
 from rvsam_video.clips.frames import longest_side
@@ -25,8 +26,11 @@ class Run:
         self.tracker = scripted(case["in_trajectories"], case["in_visibilities"])
         self.readings = 0
         self.segmenter = segmenter
-        engine = ClipSegmenter(self.tracker, segmenter, self.settings, rule=longest_side(1024))
+        engine = NotingClipSegmenter(
+            self.tracker, segmenter, self.settings, rule=longest_side(1024)
+        )
         self.results = list(engine.segment(self.read, self.objects))
+        self.predictions = engine.predictions
 
     def read(self):
         self.readings += 1
@@ -84,10 +88,10 @@ def test_logits_are_the_public_ones(done):
     _, height, width, _, _ = done.case["settings"].tolist()
     merger = ClipMerger(done.settings, (1024, 576), (width, height))
     nan = np.zeros_like(done.case["nan_pixels"])
-    for t, result in enumerate(done.results):
-        for k, (item, found) in enumerate(zip(done.objects, result.objects, strict=True)):
-            prediction = MaskPrediction(found.logits, found.score, prompted=found.prompted)
-            logits = merger.sam_pt_logits(item, prediction, t)
+    assert len(done.predictions) == len(done.results)
+    for t, predictions in enumerate(done.predictions):
+        for k, (item, found) in enumerate(zip(done.objects, predictions, strict=True)):
+            logits = merger.sam_pt_logits(item, found, t)
             expected = done.case["logits_strided"][t, k]
             np.testing.assert_allclose(logits[::16, ::16], expected, rtol=0, atol=LOGITS)
             nan[t, k + 1] = np.isnan(logits).sum()

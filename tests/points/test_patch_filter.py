@@ -70,6 +70,33 @@ def test_by_default_red_is_red():
     assert patches(red, centre, 1, swapped_colours=True)[0, 2] < 0
 
 
+def test_a_patch_holds_the_pixels_around_a_place_and_zeros_beyond_the_picture():
+    picture = np.random.default_rng(3).integers(0, 255, (9, 12, 3), np.uint8)
+    places = [(5, 4), (0, 0), (11, 8), (0, 8), (6.5, 3.25)]
+    found = patches(picture, np.array(places, np.float32), 3).reshape(-1, 3, 3, 3)
+    pixels = np.stack(np.meshgrid(np.arange(12), np.arange(9)), -1).reshape(-1, 2)
+    lab = patches(picture, pixels.astype(np.float32), 1).reshape(9, 12, 3)
+    padded = np.pad(lab, ((1, 1), (1, 1), (0, 0)))
+    for (x, y), patch in zip(places[:4], found, strict=False):
+        np.testing.assert_allclose(patch, padded[y : y + 3, x : x + 3], atol=1e-3)
+    right = (lab[2:6, 5:8] + lab[2:6, 6:9]) / 2
+    np.testing.assert_allclose(found[4], 0.75 * right[:-1] + 0.25 * right[1:], atol=1e-3)
+
+
+def test_a_white_picture_is_as_light_as_can_be():
+    white = np.full((3, 3, 3), 255, np.uint8)
+    assert patches(white, np.array([[1, 1]], np.float32), 1)[0, 0] == pytest.approx(100, abs=0.01)
+
+
+def test_similar_means_above_the_threshold():
+    picture = np.full((9, 9, 3), 90, np.uint8)
+    ids, places = np.array([3]), np.array([[4, 4]], np.float32)
+    for threshold, state in ((1.0, PointState.PATCH_DIFFERS), (0.999, PointState.VISIBLE)):
+        judge = PatchFilter(3, threshold, swapped_colours=False)
+        judge.begin(ids, places, picture)
+        assert judge.judge(ids, places, np.ones(1, np.int8), picture).tolist() == [state]
+
+
 def test_frame_by_frame_gives_the_codes_after_the_query_frame(golden):
     places, visible = golden["in_trajectories"][:, 0], golden["in_visibilities"][:, 0]
     ids = np.arange(places.shape[1])

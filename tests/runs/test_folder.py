@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rvsam_video.errors import OutputError, SourceError
+from rvsam_video.runs import folder as run_folder
 from rvsam_video.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.identity import fingerprint, first_difference
-from rvsam_video.runs import folder as run_folder
 
 COMMAND: dict[str, Any] = {"source": "clip.mp4", "points": [[1, 2]], "options": {"seed": 0}}
 

@@ -15,15 +15,14 @@ import pytest
 
 from rvsam_video import Frame, FrameResult, OutputError, Prompt, UsageError
 from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.points.queries import PointRequest
 from rvsam_video.methods import Method
-from rvsam_video.trackers import TRACKERS, TrackerEntry
-from rvsam_video.runs.points import PointRunOptions, run_points
+from rvsam_video.points.queries import PointRequest
 from rvsam_video.results import PointState, PointTable
+from rvsam_video.runs.points import PointRunOptions, run_points
 from rvsam_video.sinks.base import SinkContext
 from rvsam_video.sinks.drawing import draw_overlay
 from rvsam_video.sinks.points import ArraysSink
-from rvsam_video.trackers import QueryPoints
+from rvsam_video.trackers import TRACKERS, QueryPoints, TrackerEntry
 
 FRAMES = 30
 

@@ -13,7 +13,7 @@ import rvsam_video as rv
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.evals.metrics.region import region_similarity
 
-APART = rv.SegmentationSettings(other_objects_as_negatives=False)
+APART = rv.SegmentationSettings(other_objects_as_negatives=False, keep_logits=True)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,7 @@ def test_an_object_is_the_same_to_the_bit_whoever_comes_and_goes(clip, prompts):
     session = segmenter.session([prompts[0]])
     for expected, frame in zip(alone, clip, strict=True):
         (result,) = session.push(frame)
+        assert np.array_equal(result.masks[1], expected.masks[1])
         assert np.array_equal(result.objects[0].logits, expected.objects[0].logits)
         if frame.index == 10:
             session.add(2, mask=clip.truth(10) == 2)
@@ -93,6 +94,7 @@ def test_an_object_is_the_same_to_the_bit_whoever_comes_and_goes(clip, prompts):
             both.add(2, mask=clip.truth(10) == 2)
         if frame.index == 15:
             both.remove(1)
+    assert np.array_equal(result.masks[2], other.masks[2])
     assert np.array_equal(result.objects[0].logits, other.objects[0].logits)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rvsam_video.segmenters.base import MaskPrediction
-from rvsam_video.streaming.merging import full_size_logits, merge
+from rvsam_video.streaming.merging import full_size_logits, mask_alone, merge
 
 LOGITS = arrays(np.float32, (3, 5, 7), elements=st.floats(-10, 10, width=32))
 
@@ -36,6 +36,14 @@ def test_a_mask_below_the_threshold_leaves_its_pixels_to_the_others():
     masks = merge(predictions(logits, (0.4, 0.9)), (7, 5), score_threshold=0.5, overlap=False)
     assert not masks[0].any()
     assert masks[1].all()
+
+
+def test_a_pixel_needs_more_than_nothing_and_a_score_no_more_than_the_threshold():
+    logits = np.zeros((1, 5, 7), np.float32)
+    logits[0, 2, 3] = 1
+    (mask,) = merge(predictions(logits, (0.5,)), (7, 5), score_threshold=0.5, overlap=False)
+    assert np.array_equal(mask, logits[0] > 0)
+    assert np.array_equal(mask_alone(MaskPrediction(logits[0], 0.1), (7, 5)), mask)
 
 
 def test_no_objects_no_masks():

@@ -35,6 +35,12 @@ def run(session, frames):
     return results + session.flush()
 
 
+def item(height, width, score=0.9):
+    mask = np.zeros((50, 50), np.bool_)
+    mask[:height, :width] = True
+    return ObjectResult(1, mask, score)
+
+
 def changes(results):
     """Frames whose points are not those of the frame before."""
     ids = [result.points.ids.tolist() for result in results]
@@ -84,20 +90,40 @@ def test_a_restored_session_restarts_in_the_same_frames(session, make_frames):
 
 
 @pytest.mark.parametrize(
-    ("side", "score", "expected"),
-    [(10, 0.9, True), (11, 0.9, True), (8, 0.9, False), (13, 0.9, False), (10, 0.4, False)],
+    ("sides", "score", "expected"),
+    [
+        ((10, 10), 0.9, True),
+        ((10, 10), 0.5, True),
+        ((10, 10), 0.4, False),
+        ((7, 10), 0.9, True),
+        ((3, 23), 0.9, False),
+        ((14, 10), 0.9, True),
+        ((3, 47), 0.9, False),
+    ],
 )
-def test_a_mask_is_trusted_if_it_is_as_large_as_usual_and_scored_well(side, score, expected):
-    def item(size, value):
-        mask = np.zeros((20, 20), np.bool_)
-        mask[:size, :size] = True
-        return ObjectResult(1, mask, value, mask.astype(np.float32))
-
+def test_a_mask_is_trusted_if_it_is_as_large_as_usual_and_scored_well(sides, score, expected):
     clock = RestartClock(since=0)
     for _ in range(3):
-        clock.see(item(10, 0.9))
-        clock.see(item(0, 0.9))
-    assert clock.is_time(item(side, score), 5, EVERY_5) == expected
-    assert not clock.is_time(item(10, 0.9), 4, EVERY_5)
-    assert not clock.is_time(item(10, 0.9), 50, SegmentationSettings())
-    assert not RestartClock(0).is_time(item(5, 0.9), 50, EVERY_5)
+        clock.see(item(10, 10))
+        clock.see(item(0, 0))
+    assert clock.is_time(item(*sides, score), 5, EVERY_5) == expected
+    assert not clock.is_time(item(10, 10), 4, EVERY_5)
+    assert not clock.is_time(item(10, 10), 50, SegmentationSettings())
+
+
+@pytest.mark.parametrize(("sides", "expected"), [((5, 5), False), ((2, 13), True)])
+def test_a_tiny_mask_is_never_trusted(sides, expected):
+    clock = RestartClock(since=0)
+    clock.see(item(*sides))
+    assert clock.is_time(item(*sides), 5, EVERY_5) == expected
+
+
+def test_the_usual_area_follows_slowly():
+    clock = RestartClock(since=0)
+    clock.see(item(10, 10))
+    trusted = []
+    for frame in range(5, 12):
+        trusted.append(clock.is_time(item(10, 20), frame, EVERY_5))
+        clock.see(item(10, 20))
+    # 100, 120, 136, 149 and so on: two hundred are usual from 143 on.
+    assert trusted == [False] * 3 + [True] * 4

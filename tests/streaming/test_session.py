@@ -72,6 +72,19 @@ def test_a_prompt_for_a_frame_that_was_not_read_holds_for_the_next(session, make
     assert [sorted(result.masks) for result in results] == [[], [], [], [1], [1]]
 
 
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_prompts_can_be_added_for_frames_to_come(session, make_frames, lookahead):
+    live = session(lookahead=lookahead)
+    assert live.add(1, points=[[20, 24]]) is None
+    frames = make_frames(6)
+    results = live.push(frames[0])
+    assert live.add(2, points=[[40, 30]], frame=3) is None
+    assert [prompt.object_id for prompt in live.pending] == [2]
+    results += run(live, frames[1:])
+    assert [sorted(result.masks) for result in results] == [[1]] * 3 + [[1, 2]] * 3
+    assert live.pending == ()
+
+
 def test_objects_are_added_and_removed_while_it_runs(session, make_frames):
     live = session([click(20, 24)])
     seen = []
@@ -246,7 +259,7 @@ def test_bare_images_are_counted_and_timed(session, make_frames):
     images = [frame.image for frame in make_frames(3)]
     results = [live.push(image)[0] for image in images]
     assert [result.index for result in results] == [0, 1, 2]
-    assert results[0].time <= results[1].time <= results[2].time
+    assert 0 <= results[0].time <= results[1].time <= results[2].time < 60
     assert live.push(images[0], time=99.5)[0].time == 99.5
 
 
@@ -328,3 +341,28 @@ def test_a_correction_holds_in_its_own_frame(known_before):
         shares.append(mask[clip.truth(frame.index) == 2].mean())
     assert min(shares[:3]) > 0.8
     assert max(shares[3:]) < 0.2
+
+
+@pytest.mark.parametrize("lookahead", [0, 3])
+def test_an_object_can_be_corrected_in_the_frame_it_starts_in(session, make_frames, lookahead):
+    frames = make_frames(6)
+    live = session(lookahead=lookahead, step=(0, 0))
+    results = live.push(frames[0])
+    live.add(1, points=[[20, 24]])
+    live.add(1, points=[[30, 24]])
+    results += run(live, frames[1:])
+    first = results[1 if lookahead == 0 else 0]
+    assert centre(first.masks[1]) == pytest.approx((25, 24))
+
+
+def test_a_mask_after_a_correction_of_the_same_frame_is_its_result(session, make_frames):
+    mask = np.zeros((48, 64), np.bool_)
+    mask[30:40, 30:40] = True
+    frames = make_frames(8)
+    live = session([click(20, 24)], lookahead=3, step=(0, 0))
+    results = [result for frame in frames[:3] for result in live.push(frame)]
+    assert live.add(1, points=[[30, 24]]) is None
+    live.add(1, mask=mask)
+    results += run(live, frames[3:])
+    assert centre(results[1].masks[1]) == pytest.approx((20, 24))
+    assert np.array_equal(results[2].masks[1], mask)

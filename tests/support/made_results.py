@@ -42,7 +42,7 @@ def make_result(index: int, size: tuple[int, int] = SIZE, time: float | None = N
     if index <= 12:
         masks[9] = disc(size, 30, 35, 5) & ~masks[1]
     objects = tuple(
-        ObjectResult(key, mask, 0.5 + key / 100 + index / 1000, np.zeros((4, 4), np.float32))
+        ObjectResult(key, mask, 0.5 + key / 100 + index / 1000)
         for key, mask in sorted(masks.items())
     )
     when = index / 25 if time is None else time

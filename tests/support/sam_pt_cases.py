@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from golden_data import golden_part
 
-from rvsam_video import SegmentationSettings
-from rvsam_video.clips.segmenter import ClipObject
+from rvsam_video import Frame, SegmentationSettings
+from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
 from rvsam_video.segmenters.sam.geometry import Geometry
 from rvsam_video.segmenters.sam.prompts import DecodeRequest, DecodeResult
@@ -98,6 +98,18 @@ class ScriptedTracker:
                 self.visible[t, queries.ids],
                 np.ones(len(queries), np.float32),
             )
+
+
+class NotingClipSegmenter(ClipSegmenter):
+    """Keeps the predictions of every frame, which results do not carry."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.predictions: list[list[MaskPrediction]] = []
+
+    def predict(self, frame: Frame, prompts: Sequence[ObjectPrompt]) -> list[MaskPrediction]:
+        self.predictions.append(super().predict(frame, prompts))
+        return self.predictions[-1]
 
 
 @dataclass(frozen=True, eq=False)

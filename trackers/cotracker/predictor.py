@@ -8,13 +8,14 @@ them. For long videos, live sources and anything that need not be compared, use 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ...frame import Image
+from ...tables import Table, column
 from .geometry import FrameGeometry
 from .grids import points_on_mask, regular_grid
 from .network import EncodedFrame, Inference
@@ -167,16 +168,11 @@ ONLINE = PredictorRules(threshold=0.6, use_confidence=True, pin_query=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Queries:
+class _Queries(Table):
     """Query frames (N,) int64, and places (N, 2) in pixels of the network's pictures."""
 
-    frames: NDArray[np.int64]
-    xy: NDArray[np.float32]
-
-    def then(self, other: _Queries) -> _Queries:
-        return _Queries(
-            np.concatenate([self.frames, other.frames]), np.concatenate([self.xy, other.xy])
-        )
+    frames: NDArray[np.int64] = field(metadata=column(np.int64))
+    xy: NDArray[np.float32] = field(metadata=column(np.float32, 2))
 
 
 class ClipPredictor:

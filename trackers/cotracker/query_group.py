@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...snapshot import Arrays
+from ...tables import Table, column
 from .network import Inference, Levels, WindowInput
 
 SUPPORT = -1
@@ -20,8 +20,8 @@ NOT_YET = np.iinfo(np.int64).max // 4
 """Number of a frame that has not come."""
 
 
-@dataclass(slots=True, eq=False)
-class GroupPoints:
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupPoints(Table):
     """The points of one group, in the order they were added.
 
     Attributes:
@@ -36,17 +36,13 @@ class GroupPoints:
         cells: (N, 2) float32, the same in cells of the network's features.
     """
 
-    ids: NDArray[np.int64]
-    order: NDArray[np.int64]
-    indices: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    joined: NDArray[np.int64]
-    given: NDArray[np.float32]
-    cells: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        """Return the number of points, support points included."""
-        return len(self.ids)
+    ids: NDArray[np.int64] = field(metadata=column(np.int64))
+    order: NDArray[np.int64] = field(metadata=column(np.int64))
+    indices: NDArray[np.int64] = field(metadata=column(np.int64))
+    frames: NDArray[np.int64] = field(metadata=column(np.int64))
+    joined: NDArray[np.int64] = field(metadata=column(np.int64))
+    given: NDArray[np.float32] = field(metadata=column(np.float32, 2))
+    cells: NDArray[np.float32] = field(metadata=column(np.float32, 2))
 
     @classmethod
     def create(
@@ -70,39 +66,10 @@ class GroupPoints:
             cells=np.array(cells, np.float32),
         )
 
-    @classmethod
-    def empty(cls) -> GroupPoints:
-        """Return no points."""
-        none, nowhere = np.zeros(0, np.int64), np.zeros((0, 2), np.float32)
-        return cls.create(
-            ids=none, order=0, indices=none, frames=none, given=nowhere, cells=nowhere
-        )
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> GroupPoints:
-        """Undo `arrays`."""
-        values: dict[str, Any] = {item.name: np.array(arrays[item.name]) for item in fields(cls)}
-        return cls(**values)
-
     @property
     def support(self) -> NDArray[np.bool_]:
         """(N,) bool, which are support points."""
         return np.equal(self.ids, SUPPORT)
-
-    def joined_by(self, other: GroupPoints) -> GroupPoints:
-        """Return these points and then the others."""
-        pairs = [
-            (getattr(self, item.name), getattr(other, item.name)) for item in fields(GroupPoints)
-        ]
-        return GroupPoints(*(np.concatenate(pair) for pair in pairs))
-
-    def only(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> GroupPoints:
-        """Return the points marked in `rows`, (N,) bool, or of these row numbers."""
-        return GroupPoints(*(getattr(self, item.name)[rows] for item in fields(GroupPoints)))
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return copies of all arrays, by name."""
-        return {item.name: getattr(self, item.name).copy() for item in fields(self)}
 
 
 _TENSORS = ("features", "start_xy", "start_logits", "end_xy", "end_logits")
@@ -176,11 +143,11 @@ class QueryGroup:
             if values is not None:
                 rows = more.get(name, values.new_zeros(len(points), *values.shape[1:]))
                 setattr(self, name, torch.cat([values, rows]))
-        self.points = self.points.joined_by(points)
+        self.points = self.points.then(points)
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Drop all points but those marked in `rows`, (N,) bool."""
-        self.points = self.points.only(rows)
+        self.points = self.points.take(rows)
         for name in _TENSORS:
             values = getattr(self, name)
             if values is not None:
@@ -215,7 +182,7 @@ class QueryGroup:
         """Return all state as plain arrays."""
         tensors = {name: getattr(self, name) for name in _TENSORS}
         return {
-            **self.points.arrays(),
+            **self.points.to_arrays(),
             "begin": np.array(self.begin),
             "stale": np.array(self.stale),
             **{

@@ -39,13 +39,13 @@ class Answers:
                 continue
             found = (group.points.joined >= 0) & ~group.points.support
             rows = torch.from_numpy(found).to(group.end_xy.device)
-            points = points.joined_by(group.points.only(found))
+            points = points.then(group.points.take(found))
             xy.append(group.end_xy[rows, places].cpu().numpy() * np.float32(stride))
             # Visibility; in version 3 times confidence.
             logits = group.end_logits[rows, places]
             scores.append(torch.sigmoid(logits).prod(-1).cpu().numpy())
         order = np.argsort(points.order)
-        self._points = points.only(order)
+        self._points = points.take(order)
         self._xy = geometry.to_frame(_joined(xy, (0, count, 2)))[order]
         self._scores = _joined(scores, (0, count))[order]
 
@@ -60,7 +60,7 @@ class Answers:
         """
         live = self._points.frames <= number
         points, xy, scores = (
-            self._points.only(live),
+            self._points.take(live),
             self._xy[live, place],
             self._scores[live, place],
         )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...frame import Frame, Image
-from ...snapshot import Arrays
+from ...snapshot import Arrays, nested, prefixed
 from ..base import QueryPoints, TrackedPoints
 from .patches import cut_patches, find_patch, patch_similarity
 from .settings import LucasKanadeSettings
@@ -51,7 +51,7 @@ class LucasKanadeState:
         """Start with no points and no picture."""
         self._settings = settings
         self._size = frame_size
-        self._points = PointStore.empty(settings.patch)
+        self._points = PointStore.empty(side=settings.patch)
         self._index = -1
         self._image: Image | None = None
 
@@ -72,13 +72,14 @@ class LucasKanadeState:
         if np.any(known) or len(np.unique(queries.ids)) < len(queries):
             msg = f"point ids must be new and unique; got {queries.ids.tolist()}"
             raise ValueError(msg)
-        self._points.append(queries)
+        self._points = self._points.then(PointStore.waiting(queries, self._settings.patch))
         if self._image is not None:
             self._start_due(self._image)
 
     def remove(self, ids: Sequence[int]) -> None:
         """Stop following these points; unknown ids are ignored."""
-        self._points.keep(~np.isin(self._points.ids, np.asarray(ids, np.int64)))
+        dropped = np.isin(self._points.ids, np.asarray(ids, np.int64))
+        self._points = self._points.take(~dropped)
 
     def push(self, frame: Frame) -> list[TrackedPoints]:
         """Take the next frame and return its points at once.
@@ -101,11 +102,12 @@ class LucasKanadeState:
     def snapshot(self) -> Arrays:
         """Return all state as plain arrays."""
         image = np.zeros((0, 0, 3), np.uint8) if self._image is None else self._image
-        return {**self._points.arrays(), "index": np.array(self._index), "image": image.copy()}
+        points = prefixed("points", self._points.to_arrays())
+        return {**points, "index": np.array(self._index), "image": image.copy()}
 
     def restore(self, arrays: Arrays) -> None:
         """Continue from what `snapshot` returned, with the same results to the last bit."""
-        self._points = PointStore.from_arrays(arrays)
+        self._points = PointStore.from_arrays(nested("points", arrays))
         self._index = int(arrays["index"])
         image = np.array(arrays["image"], np.uint8)
         self._image = image if image.size else None

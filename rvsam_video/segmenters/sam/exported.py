@@ -190,7 +190,13 @@ class ExportedSam:
         self, embedding: EncodedImage, prompts: Sequence[ObjectPrompt]
     ) -> list[MaskPrediction]:
         """Segment all objects of a picture; see `answer_prompts`."""
-        return answer_prompts(self.decoder, embedding, prompts, partial(self.full_size, embedding))
+
+        def arrays(
+            low_res: NDArray[np.float32],
+        ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            return self.full_size(embedding, low_res), low_res
+
+        return answer_prompts(self.decoder, embedding, prompts, arrays)
 
     def full_size(
         self, image: EncodedImage, low_res_logits: NDArray[np.float32]

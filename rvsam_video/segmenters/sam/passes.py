@@ -75,7 +75,7 @@ def answer_prompts(
     decoder: Decoder[_Picture],
     image: _Picture,
     prompts: Sequence[ObjectPrompt],
-    full_size: Callable[[LogitMap], NDArray[np.float32]],
+    arrays: Callable[[LogitMap], tuple[NDArray[np.float32], NDArray[np.float32]]],
 ) -> list[MaskPrediction]:
     """Segment all objects of a picture; one prediction per prompt, in order.
 
@@ -85,20 +85,23 @@ def answer_prompts(
         prompts: in any mixture. A mask given by the user is the answer. An object without a box or
             a positive point is not looked for, unless its plan says so: its mask is empty and its
             score 0.
-        full_size: enlarges (B, 256, 256) logits to the picture's size, (B, H, W).
+        arrays: makes of the decoder's (B, 256, 256) logits those at the picture's size, (B, H, W),
+            and the same as an array.
 
     Returns:
-        Logits at the picture's size, (H, W) float32; scores are predicted IoUs, within 0 to 1.
+        Logits at the picture's size, (H, W) float32, and (256, 256) as the decoder gives them;
+        scores are predicted IoUs, within 0 to 1.
     """
     shape = (image.geometry.height, image.geometry.width)
     asked = [index for index, prompt in enumerate(prompts) if is_looked_for(prompt)]
     result = decode_passes(decoder, image, [prompts[index] for index in asked])
-    logits = full_size(result.low_res_logits[:, 0])
+    logits, kept = arrays(result.low_res_logits[:, 0])
     answers = [_certain(prompt, shape) for prompt in prompts]
     for row, index in enumerate(asked):
         score = float(result.iou[row, 0])
-        clip = prompts[index].plan.clip_score
-        answers[index] = MaskPrediction(logits[row], min(max(score, 0), 1) if clip else score)
+        if prompts[index].plan.clip_score:
+            score = min(max(score, 0), 1)
+        answers[index] = MaskPrediction(logits[row], score, low_res_logits=kept[row])
     return answers
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import torch
@@ -60,7 +59,11 @@ class SamSegmenter:
         self, embedding: PreparedImage, prompts: Sequence[ObjectPrompt]
     ) -> list[MaskPrediction]:
         """Segment all objects of a picture; see `answer_prompts`."""
-        return answer_prompts(self.decoder, embedding, prompts, partial(self.full_size, embedding))
+
+        def arrays(low_res: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            return self.full_size(embedding, low_res), low_res.cpu().numpy()
+
+        return answer_prompts(self.decoder, embedding, prompts, arrays)
 
     @torch.inference_mode()
     def full_size(self, image: PreparedImage, low_res_logits: Tensor) -> NDArray[np.float32]:

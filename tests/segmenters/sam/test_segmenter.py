@@ -66,6 +66,15 @@ def test_a_box_alone_is_enough(tiny):
     np.testing.assert_allclose(found.logits, expected, atol=1e-4)
 
 
+def test_the_decoders_own_map_comes_along_padding_included(tiny):
+    found, other = tiny.segmenter.predict(tiny.image, [prompt([1, 1, 1]), prompt(box=BOX)])
+    clicks = decode(tiny, XY, np.ones(3, np.int8)).low_res_logits[0, 0]
+    box = decode(tiny, None, None, BOX).low_res_logits[0, 0]
+    assert found.low_res_logits.shape == (256, 256)
+    np.testing.assert_allclose(found.low_res_logits, clicks, atol=1e-4)
+    np.testing.assert_allclose(other.low_res_logits, box, atol=1e-4)
+
+
 @pytest.mark.parametrize("labels", [(), (0,), (0, 0)])
 def test_without_a_positive_point_or_a_box_nothing_is_looked_for(tiny, labels):
     found = one(tiny, prompt(labels))

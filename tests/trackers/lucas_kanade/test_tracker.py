@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers import QueryPoints, TrackedPoints, create_tracker
-from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade, LucasKanadeState
+from rvsam_video.trackers.lucas_kanade.patches import cut_patches, similarity
+from rvsam_video.trackers.lucas_kanade.tracker import (
+    LucasKanade,
+    LucasKanadeSettings,
+    LucasKanadeState,
+    follow,
+    grey_of,
+)
 
 WIDTH, HEIGHT = 240, 180
 
@@ -139,6 +146,156 @@ def test_leaves_the_picture_and_comes_back() -> None:
     assert not tracked[5].visible[0]
     assert tracked[-1].visible[0]
     np.testing.assert_allclose(tracked[-1].xy, [[215, 90]], atol=0.5)
+
+
+def _hidden_walk(state: LucasKanadeState, frames: int) -> np.ndarray:
+    """Push a picture that moves 4 pixels a frame, then nothing but grey; return the places."""
+    tracked = [_push(state, index, _shifted(_texture(1), 4 * index, 0)) for index in range(6)]
+    assert tracked[-1].visible.all()
+    grey = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    hidden = [_push(state, 6 + index, grey) for index in range(frames)]
+    assert not any(item.visible.any() for item in hidden)
+    return np.stack([item.xy[0] for item in [tracked[-1], *hidden]])
+
+
+def test_a_hidden_point_goes_on_and_comes_to_rest() -> None:
+    """What was not seen for long has most likely stopped, or it is anywhere."""
+    state = _start()
+    state.add(_queries([[60, 90]]))
+    steps = np.diff(_hidden_walk(state, 60), axis=0)
+    assert 3 < steps[0, 0] < 4
+    np.testing.assert_allclose(steps[1:, 0], 0.9 * steps[:-1, 0], atol=1e-3)
+    assert np.abs(steps[-1]).max() < 0.01
+    assert np.abs(steps[:, 1]).max() < 0.2
+
+
+def test_a_point_on_flat_ground_is_not_taken_to_be_back() -> None:
+    """A patch almost without contrast fits in many places, so finding it says nothing."""
+    wall = _texture(3)
+    wall[:, :120] = 128 + (wall[:, :120] - 128) / 25
+    scene = _shifted(wall, 0, 0)
+    state = _start()
+    state.add(_queries([[60, 90], [180, 90]]))
+    assert _push(state, 0, scene).visible.all()
+    black = np.zeros_like(scene)
+    assert not any(_push(state, index, black).visible.any() for index in (1, 2))
+    tracked = [_push(state, index, scene) for index in range(3, 8)]
+    assert [item.visible.tolist() for item in tracked] == [[False, True]] * 5
+
+
+@pytest.mark.parametrize(
+    ("dark", "shift", "expected"),
+    [(1, 9, 1), (1, 15, 3), (2, 15, 2), (3, 15, 1), (1, 25, 8), (30, 49, 1), (30, 52, None)],
+)
+def test_the_longer_a_point_is_hidden_the_farther_it_is_looked_for(
+    dark: int, shift: int, expected: int | None
+) -> None:
+    """8 pixels around its place at first, 2 more in each frame, and 48 at most.
+
+    A picture goes dark and comes back moved; expected is the frame, counted from when it is back,
+    in which the point is found. So smooth a texture is known again a pixel away from its place.
+    """
+    state = _start()
+    state.add(_queries([[100, 90]]))
+    for index in range(3):
+        _push(state, index, _shifted(_texture(1), 0, 0))
+    for index in range(3, 3 + dark):
+        _push(state, index, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    back = _shifted(_texture(1), shift, 0)
+    tracked = [_push(state, 3 + dark + number, back) for number in range(30)]
+    visible = [bool(item.visible[0]) for item in tracked]
+    first = visible.index(True) + 1 if any(visible) else None
+    assert first == expected
+    if first is not None:
+        assert all(visible[first - 1 :])
+        np.testing.assert_allclose(tracked[-1].xy, [[100 + shift, 90]], atol=1.1)
+
+
+def test_the_search_begins_anew_each_time_a_point_is_hidden() -> None:
+    state = _start()
+    state.add(_queries([[100, 90]]))
+    here, there = _shifted(_texture(1), 0, 0), _shifted(_texture(1), 21, 0)
+    dark = np.zeros_like(here)
+    clip = [here, *[dark] * 20, here, here, dark, there]
+    visible = [bool(_push(state, index, image).visible[0]) for index, image in enumerate(clip)]
+    assert visible == [True, *[False] * 20, True, True, False, False]
+
+
+def _fade(state: LucasKanadeState, frames: int) -> list[TrackedPoints]:
+    """Push a picture that turns into another one in so many frames."""
+    shares = np.linspace(0, 1, frames + 1)
+    images = [_shifted((1 - share) * _texture(1) + share * _texture(99), 0, 0) for share in shares]
+    return [_push(state, index, image) for index, image in enumerate(images)]
+
+
+def test_slow_changes_of_a_point_are_learnt_and_its_first_look_is_not_forgotten() -> None:
+    state = _start()
+    state.add(_queries([[120, 90], [60, 60], [180, 120]]))
+    tracked = _fade(state, 40)
+    tracked.append(_push(state, 41, _shifted(_texture(1), 0, 0)))
+    assert all(item.visible.all() for item in tracked)
+
+
+def test_what_takes_a_points_place_quickly_is_not_learnt() -> None:
+    state = _start()
+    state.add(_queries([[180, 120]]))
+    tracked = _fade(state, 12)
+    assert tracked[4].visible.all()
+    assert not tracked[12].visible.any()
+
+
+def test_confidence_is_how_alike_a_point_looks_less_how_far_the_way_back_misses() -> None:
+    places = np.array([[60, 60], [120, 90], [180, 120]], np.float32)
+    before = _shifted(_texture(1), 0, 0)
+    noise = np.random.default_rng(0).normal(25, 20, before.shape)
+    now = np.clip(before + noise, 0, 255).astype(np.uint8)
+    state = _start()
+    state.add(_queries(places))
+    _push(state, 0, before)
+    tracked = _push(state, 1, now)
+    assert tracked.visible.all()
+    settings = LucasKanadeSettings()
+    new, error = follow(grey_of(before), grey_of(now), places, settings)
+    patches = [
+        cut_patches(image, xy, settings.patch) for image, xy in ((before, places), (now, new))
+    ]
+    expected = similarity(*patches) * np.exp(-error / 1.5)
+    assert error.min() > 0.02
+    np.testing.assert_allclose(tracked.confidence, expected, atol=1e-5)
+    assert ((tracked.confidence > 0.4) & (tracked.confidence < 0.95)).all()
+
+
+@pytest.mark.parametrize(
+    ("place", "inside"),
+    [
+        ((-0.5, 90), True),
+        ((-0.6, 90), False),
+        ((100, -0.5), True),
+        ((100, -0.6), False),
+        ((WIDTH - 0.5, HEIGHT - 0.5), True),
+        ((WIDTH - 0.4, 90), False),
+        ((100, HEIGHT - 0.4), False),
+    ],
+)
+def test_a_picture_reaches_half_a_pixel_beyond_the_centres_of_its_outer_pixels(
+    place: tuple[float, float], inside: bool
+) -> None:
+    state = _start()
+    state.add(_queries([place]))
+    tracked = _push(state, 0, _shifted(_texture(1), 0, 0))
+    assert bool(tracked.visible[0]) == inside
+    assert float(tracked.confidence[0]) == inside
+
+
+def test_a_restored_state_knows_which_frame_was_last() -> None:
+    state, resumed = _start(), _start()
+    image = _shifted(_texture(1), 0, 0)
+    _push(state, 3, image)
+    resumed.restore(state.snapshot())
+    with pytest.raises(ValueError, match="frame 3 came after frame 3"):
+        _push(resumed, 3, image)
+    with pytest.raises(ValueError, match=r"query frame 2 .* 3"):
+        resumed.add(_queries([[50, 50]], frame=2))
 
 
 def test_points_added_later_equal_points_given_at_the_start() -> None:

@@ -114,6 +114,7 @@ def command(  # noqa: PLR0913, PLR0917 (one parameter per option)
         "network": name,
         "part": part_name,
         "weights_sha256": file_sha256(weights),
+        # A file of one's own may be anything; claiming the published licence would be a guess.
         "weights_licence": "unknown" if checkpoint else find_weights(name).licence,
         "made_by": f"rvsam-video {__version__}",
     }

@@ -50,8 +50,10 @@ class KeptNetwork:
         # The version is in the name because another one may build the network differently.
         stem = f"{self.name}-{self.part}-{self.weights_sha256[:_HASH_LETTERS]}-{__version__}"
         path = folder / f"{stem}{runtime.suffix}"
+        # Looked for before the lock: a file that is there needs no leave to write.
         if not path.is_file():
             with writing_cache(folder), only_writer(path):
+                # And again: another process may have made it while this one waited.
                 if not path.is_file():
                     self._export(runtime, path)
         return runtime.open_file(path)

@@ -29,6 +29,7 @@ def open_onnx(path: Path) -> NetworkRun:
         UsageError: if the package `onnxruntime` is missing.
     """
     runtime = require("onnxruntime", ONNX_EXTRA)
+    # Named, so that a build with other providers computes the same.
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def run(inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:

@@ -32,7 +32,9 @@ class ExportedEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode (B, 3, 1024, 1024) pictures to a (B, 256, 64, 64) float32 embedding."""
+        # Whatever autocast made of them: the files take float32 in ordinary memory.
         pictures = images.detach().float().cpu().numpy()
+        # One by one: the files are traced for a single picture.
         embeddings = [self._run({"image": picture[None]})[0] for picture in pictures]
         return torch.from_numpy(np.concatenate(embeddings)).to(images.device)
 

@@ -50,6 +50,7 @@ class Geometry:
     def resized(self) -> tuple[int, int]:
         """(width, height) once the longest side is 1024; halves are rounded up."""
         scale = IMAGE_SIZE / max(self.width, self.height)
+        # Half up, not to even as round() does; a thread-like picture keeps one pixel.
         width, height = (max(1, int(side * scale + 0.5)) for side in (self.width, self.height))
         return width, height
 
@@ -63,6 +64,8 @@ class Geometry:
     def to_network(self, xy: NDArray[np.floating]) -> NDArray[np.float32]:
         """Scale (..., 2) coordinates, x then y, from the picture to the network's square."""
         width, height = self.resized
+        # By the rounded sizes, so the two axes differ a little; in double precision, as SAM's
+        # predictor.
         scale = np.array([width / self.width, height / self.height])
         return np.asarray(np.asarray(xy, np.float64) * scale, np.float32)
 
@@ -76,5 +79,6 @@ class Geometry:
 def resize_longest_side(image: Image) -> Image:
     """Resize an (H, W, 3) uint8 picture, bilinear with antialiasing, to a longest side of 1024."""
     size = Geometry.of(image).resized
+    # Pillow and not OpenCV: it antialiases when it shrinks, as the checkpoints were trained with.
     picture = PillowImage.fromarray(np.ascontiguousarray(image))
     return np.asarray(picture.resize(size, PillowImage.Resampling.BILINEAR))

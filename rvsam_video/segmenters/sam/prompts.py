@@ -82,6 +82,7 @@ def prompt_rows(
 
     Kinds are the labels of points, then the corners of a box, or that of SAM's own extra token.
     """
+    # Points, then corners, as in the public code: another order would change the last bits of sums.
     xy, kinds = [np.zeros((0, 2), np.float32)], [np.zeros(0, np.int64)]
     if request.points is not None and request.labels is not None:
         xy.append(geometry.to_network(request.points))
@@ -89,6 +90,7 @@ def prompt_rows(
     if request.box is not None:
         xy.append(geometry.to_network(request.box.reshape(2, 2)))
         kinds.append(np.array(_BOX_CORNERS))
+    # Also for an empty list of points: the public predictor adds it whenever there is no box.
     elif request.points is not None:
         xy.append(np.zeros((1, 2), np.float32))
         kinds.append(np.array([NOT_A_POINT]))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
 
+# Imported when built: the names alone must load no torch.
 def _repvit() -> nn.Module:
     from rvsam_video.segmenters.sam.repvit import RepViTEncoder
 
@@ -143,6 +144,7 @@ def sam_network(variant: SamVariant, state_dict: Mapping[str, Tensor], *, source
 
     sam = sam_around(variant.encoder())
     load_checked(sam, state_dict, source)
+    # After loading: the checkpoint has the names of the trained form.
     if variant.fusible:
         sam.image_encoder = fuse(sam.image_encoder)
     return sam

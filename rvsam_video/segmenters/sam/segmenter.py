@@ -50,6 +50,7 @@ class SamSegmenter:
     @torch.inference_mode()
     def embed(self, image: Image) -> PreparedImage:
         """Encode a picture; `image` is (H, W, 3) uint8 RGB."""
+        # The encoder only: it is nearly all of the work, and masks stay in single precision.
         with half_precision(self.device):
             embedding = self._encoder(network_input(image, self.device))
         return self.decoder.prepare(embedding, Geometry.of(image))
@@ -74,6 +75,7 @@ class SamSegmenter:
         """
         geometry = image.geometry
         out = np.empty((len(low_res_logits), geometry.height, geometry.width), np.float32)
+        # One by one: the square between the two enlargements takes up to 4 MiB an object.
         for row, logits in zip(out, low_res_logits, strict=True):
             row[:] = to_picture_size(logits[None], geometry)[0].cpu().numpy()
         return out

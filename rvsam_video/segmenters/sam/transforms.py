@@ -27,9 +27,11 @@ def network_input(image: Image, device: torch.device) -> Tensor:
     Returns:
         (1, 3, 1024, 1024) float32: normalised, then padded with zeros on the right and below.
     """
+    # Copied: the array is Pillow's and not to be written to.
     pixels = torch.tensor(resize_longest_side(image), device=device).permute(2, 0, 1)
     mean = torch.tensor(PIXEL_MEAN, device=device)[:, None, None]
     std = torch.tensor(PIXEL_STD, device=device)[:, None, None]
+    # Padded after normalising: exactly 0, the mean colour, and not black.
     square = torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
     square[0, :, : pixels.shape[1], : pixels.shape[2]] = (pixels - mean) / std
     return square
@@ -52,6 +54,7 @@ def to_picture_size(low_res_logits: Tensor, geometry: Geometry) -> Tensor:
     size = (rows * PER_LOGIT, columns * PER_LOGIT)
     square = F.interpolate(part, size, mode="bilinear", align_corners=False)
     inside = square[..., :height, :width]
+    # A second step of its own: both in one would give other logits at every edge.
     size = (geometry.height, geometry.width)
     if size == (height, width):
         return inside[:, 0]

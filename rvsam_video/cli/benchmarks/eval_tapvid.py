@@ -44,7 +44,7 @@ def command(
     debug: bool,  # noqa: ARG001
     **given: Unpack[TrackerArguments],
 ) -> int:
-    """Run a point tracker on TAP-Vid at 256x256 and score it: AJ, delta_avg and OA."""
+    """Run a point tracker on TAP-Vid at 256x256 and score it: AJ, delta_avg, OA and AJ_RD."""
     from rvsam_video.evals.tapvid.clips import score_tapvid
     from rvsam_video.evals.tapvid.run import TapvidOptions, run_tapvid
     from rvsam_video.evals.track_report import point_values

@@ -15,11 +15,12 @@ _EVAL = {
     "davis": _here("eval_davis", "DAVIS 2016 or 2017 from the first masks."),
     "tapvid": _here("eval_tapvid", "Point trackers on TAP-Vid, at 256x256."),
     "uvo": _here("eval_uvo", "Everything in UVO, found and followed."),
+    "vot": _here("eval_vot", "Points for the VOT toolkit, in a folder it makes."),
 }
 _SCORE = {
     "compare": _here("score_compare", "Put the scores of several runs in a table."),
     "davis": _here("score_davis", "J and F of masks on DAVIS 2016 or 2017."),
-    "tapvid": _here("score_tapvid", "AJ, delta_avg and OA of points on TAP-Vid."),
+    "tapvid": _here("score_tapvid", "AJ, delta_avg, OA and AJ_RD of points on TAP-Vid."),
     "uvo": _here("score_uvo", "AP and AR of object tracks on UVO, YouTube-VIS."),
 }
 

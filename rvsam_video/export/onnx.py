@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -63,6 +64,18 @@ def write_onnx(part: ExportPart, path: Path, metadata: Mapping[str, str]) -> Non
     onnx = require("onnx", ONNX_EXTRA)
     trace(part, path)
     model = onnx.load(path)
+    if not part.dynamic:
+        _fix_output_shapes(model, part)
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def _fix_output_shapes(model: Any, part: ExportPart) -> None:  # noqa: ANN401 (a part of onnx)
+    """Write down the shapes of outputs, which the exporter leaves open where it is not sure."""
+    with torch.no_grad():
+        found = part.network(*part.probes()[0])
+    outputs = found if isinstance(found, tuple) else (found,)
+    for entry, output in zip(model.graph.output, outputs, strict=True):
+        for axis, length in zip(entry.type.tensor_type.shape.dim, output.shape, strict=True):
+            axis.dim_value = length

@@ -16,12 +16,20 @@ import numpy as np
 import pytest
 import torch
 from golden_data import golden
-from golden_tapir import clip_a, golden_network, meta, moving_clip
+from golden_tapir import (
+    POINTS,
+    check_golden,
+    clip_a,
+    follow_golden,
+    golden_network,
+    golden_queries,
+    meta,
+    moving_clip,
+)
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from rvsam_video.frame import Frame
-from rvsam_video.trackers.base import QueryPoints, TrackedPoints
 from rvsam_video.trackers.tapir.engine import PointRows
 from rvsam_video.trackers.tapir.network import Pyramid
 from rvsam_video.trackers.tapir.offline import TapirOffline
@@ -31,9 +39,6 @@ from rvsam_video.trackers.tapir.variants import TapirClipSettings, TapirSettings
 
 ONLINE, OTHER = golden("tapir_online"), golden("tapir_other")
 META = meta("tapir_online")
-POINTS = np.array(META["points"], np.float32)
-"""(t, y, x) from the outer corner of the picture."""
-
 PIXELS, LOGITS, GRIDS, QUERIES, MAPS, COSTS = 5e-4, 3e-4, 1e-5, 5e-6, 1e-4, 1e-5
 MIXER_IN, MIXER_OUT, STATE, MIXER = 5e-4, 2e-4, 3e-4, 8e-6
 
@@ -41,11 +46,6 @@ MIXER_IN, MIXER_OUT, STATE, MIXER = 5e-4, 2e-4, 3e-4, 8e-6
 def close(found: object, wanted: np.ndarray, limit: float) -> None:
     """Hold an array against a golden one; NaN stands where a point is not alive."""
     np.testing.assert_allclose(np.asarray(found), wanted, rtol=0, atol=limit)
-
-
-def queries(points: np.ndarray, ids: np.ndarray, frames: np.ndarray) -> QueryPoints:
-    # Public places are counted from the corner, ours from the centre of the first pixel.
-    return QueryPoints(ids, frames.astype(np.int64), points[:, :0:-1].copy() - np.float32(0.5))
 
 
 def engine(name: str, **options: Any) -> TorchEngine:
@@ -56,38 +56,10 @@ def engine(name: str, **options: Any) -> TorchEngine:
 # Streaming, frame by frame
 
 
-def followed() -> list[TrackedPoints]:
-    """Points come on frames 0 and 4, one goes before frame 8, one is put elsewhere before 10."""
-    settings = TapirSettings(pin_query=False)
-    state = Tapir("tapir-online", engine("tapir-online"), settings).start((256, 256))
-    starts = np.array(META["alive_from"])
-    state.add(queries(POINTS, np.arange(len(POINTS)), starts))
-    given = []
-    for index, image in enumerate(clip_a()):
-        if index == META["removed"][1]:
-            state.remove([META["removed"][0]])
-        if index == META["requery"][1]:
-            state.remove([META["requery"][0]])
-            moved = np.array([META["requery_point"]], np.float32)
-            state.add(queries(moved, np.array([100]), np.array([index])))
-        given += state.push(Frame(index, index / 25, image))
-    return given
-
-
 def test_streaming_gives_the_public_tracks():
-    visible = 0
-    for points in followed():
-        index = points.frame_index
-        rows = np.where(points.ids == 100, META["requery"][0], points.ids)
-        assert set(rows) == set(np.flatnonzero(ONLINE["alive"][index]))
-        close(points.xy + 0.5, ONLINE["tracks"][index, rows], PIXELS)
-        np.testing.assert_array_equal(points.visible, ONLINE["visible"][index, rows])
-        chances = [
-            1 / (1 + np.exp(ONLINE[name][index, rows].astype(np.float64)))
-            for name in ("occlusion", "distance")
-        ]
-        close(points.confidence, chances[0] * chances[1], LOGITS)
-        visible += int(points.visible.sum())
+    visible = sum(
+        check_golden(points, PIXELS, LOGITS) for points in follow_golden(engine("tapir-online"))
+    )
     # The case is a good one: points are now seen, now not.
     assert 0.1 < visible / ONLINE["alive"].sum() < 0.9
 
@@ -97,11 +69,11 @@ def test_points_of_the_frame_given_out_last_are_as_if_known_before():
     state = Tapir("tapir-online", engine("tapir-online"), settings).start((256, 256))
     first = np.flatnonzero(np.array(META["alive_from"]) == 0)
     late = np.flatnonzero(np.array(META["alive_from"]) == 4)
-    state.add(queries(POINTS[first], first, np.zeros(len(first))))
+    state.add(golden_queries(POINTS[first], first, np.zeros(len(first))))
     for index, image in enumerate(clip_a()[:7]):
         (points,) = state.push(Frame(index, index / 25, image))
         if index == 4:
-            state.add(queries(POINTS[late], late, np.full(len(late), 4)))
+            state.add(golden_queries(POINTS[late], late, np.full(len(late), 4)))
         if index > 4:
             close(points.xy + 0.5, ONLINE["tracks"][index, points.ids], PIXELS)
             assert set(late) <= set(points.ids)
@@ -301,7 +273,7 @@ def test_the_answer_is_the_last_size_or_the_mean_of_both(mean, name):
     settings = TapirSettings(resolution=512, mean_of_sizes=mean, pin_query=False)
     tracker = Tapir("x", TorchEngine(golden_network("tapir-online"), settings), settings)
     state = tracker.start((512, 512))
-    state.add(queries(FOUR * np.array([1, 2, 2], np.float32), np.arange(4), np.zeros(4)))
+    state.add(golden_queries(FOUR * np.array([1, 2, 2], np.float32), np.arange(4), np.zeros(4)))
     (points,) = state.push(Frame(0, 0.0, moving_clip(*BIG)[0]))
     close(points.xy + 0.5, OTHER[name][0], 2 * PIXELS)
 
@@ -334,7 +306,7 @@ def test_whole_clips_give_the_public_tracks(prefix, name):
     settings = TapirClipSettings(pin_query=False)
     tracker = TapirOffline(name, engine(name), settings)
     frames = [Frame(index, index / 25, image) for index, image in enumerate(clip_a())]
-    asked = queries(POINTS, np.arange(len(POINTS)), POINTS[:, 0])
+    asked = golden_queries(POINTS, np.arange(len(POINTS)), POINTS[:, 0])
     given = list(tracker.track_clip(lambda: frames, asked))
     assert [points.frame_index for points in given] == list(range(len(frames)))
     for index, points in enumerate(given):

@@ -247,9 +247,7 @@ def compare(counts: list[int], repeats: int) -> None:
             for count in counts
         }
     ratio = plain["encoder"] / ours["encoder"]
-    print(
-        f"encoder: plain {plain['encoder']:.3f}, ours {ours['encoder']:.3f} s, ratio {ratio:.2f}"
-    )
+    print(f"encoder: plain {plain['encoder']:.3f}, ours {ours['encoder']:.3f} s, ratio {ratio:.2f}")
     print("points   plain s    ours s   ratio   whole frame   plain MiB  ours MiB   px apart")
     for count in counts:
         key = f"points_{count}"

@@ -32,6 +32,12 @@ LEARNED_TRACKERS = ("tapir-online", "cotracker3-online")
 exact one (average Jaccard on TAP-Vid-DAVIS 63.8 against 59.7); but its weights are for
 non-commercial use only, and it answers up to 15 frames late."""
 
+TRACKER_OF_FILE = "cotracker3-online"
+"""What a file of weights is taken for if nobody says which tracker it is for.
+
+Not TAPIR: its online and offline weights look the same, and one in place of the other would track
+wrongly without a word."""
+
 LEARNED_SEGMENTERS = ("repvit-sam",)
 """Likewise. `AUTO` never downloads: nobody asked for those megabytes."""
 
@@ -117,12 +123,16 @@ class Method:
 
     def _tracker_name(self, preset: Preset | None) -> str:
         if self.tracker != AUTO or preset is None:
-            return _chosen(self.tracker, self.tracker_checkpoint, LEARNED_TRACKERS, PLAIN_TRACKER)
+            if self.tracker == AUTO and self.tracker_checkpoint is not None:
+                return TRACKER_OF_FILE
+            return _chosen(self.tracker, LEARNED_TRACKERS, PLAIN_TRACKER)
         return preset.tracker
 
     def _segmenter_name(self, preset: Preset | None) -> str:
         if self.segmenter != AUTO or preset is None:
-            return _chosen(self.segmenter, self.checkpoint, LEARNED_SEGMENTERS, PLAIN_SEGMENTER)
+            if self.segmenter == AUTO and self.checkpoint is not None:
+                return LEARNED_SEGMENTERS[0]
+            return _chosen(self.segmenter, LEARNED_SEGMENTERS, PLAIN_SEGMENTER)
         return preset.segmenter
 
     def _tracker(self, preset: Preset | None) -> Part:
@@ -161,11 +171,9 @@ class Method:
         )
 
 
-def _chosen(name: str, checkpoint: Path | None, learned: Sequence[str], plain: str) -> str:
+def _chosen(name: str, learned: Sequence[str], plain: str) -> str:
     if name != AUTO:
         return name
-    if checkpoint is not None:
-        return learned[0]
     return next((item for item in learned if weights_are_here(item)), plain)
 
 

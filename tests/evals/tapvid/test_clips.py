@@ -178,6 +178,30 @@ def test_frames_before_a_query_come_from_the_clip_backwards(davis, tmp_path):
     assert not found.hidden.any()
 
 
+class FollowingClips(Following):
+    """The same, for whole clips: it knows where points were before their own frames."""
+
+    def track_clip(self, frames, queries):
+        state = self.start((256, 256))
+        state.queries = queries
+        for frame in frames():
+            state.push(frame)
+            since = np.float32(frame.index) - queries.frames[:, None]
+            xy = queries.xy + since * STEP.astype(np.float32)
+            visible = np.ones(len(xy), bool)
+            yield TrackedPoints(frame.index, queries.ids, xy, visible, visible.astype(np.float32))
+
+
+@pytest.mark.parametrize("mode", ["first", "strided"])
+def test_trackers_for_whole_clips_go_through_them_once(davis, tmp_path, mode):
+    tracker = FollowingClips()
+    options = TapvidOptions(root=davis, out=tmp_path / "out", mode=mode, names=["first"])
+    run_tapvid(tracker, options)
+    assert [len(run) for run in tracker.runs] == [FRAMES]
+    report = score_tapvid(davis, options.out, mode, names=["first"])
+    assert report.mean.average_jaccard == 1
+
+
 def test_before_a_first_query_a_point_is_hidden():
     hidden = np.zeros((1, FRAMES), bool)
     hidden[0, :3] = True

@@ -63,11 +63,16 @@ def resize_image(image: Image, size: Size) -> Image:
 def resize_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
     """Resize an (H, W) bool mask: every pixel takes the one that its upper left corner is in."""
     height, width = mask.shape
-    # PyTorch's rule for the nearest neighbour, in whole numbers. PyTorch works in single precision,
-    # and at a few sizes hits the pixel beside it.
-    columns = np.arange(size[0]) * width // size[0]
-    rows = np.arange(size[1]) * height // size[1]
+    columns, rows = _nearest(width, size[0]), _nearest(height, size[1])
     return np.asarray(mask[rows[:, None], columns])
+
+
+def _nearest(length: int, wanted: int) -> NDArray[np.int64]:
+    """Return which of `length` pixels each of `wanted` pixels takes, as PyTorch has it."""
+    # In single precision: from 1024 to 854 pixels one column is another than in exact numbers.
+    step = np.float32(length) / np.float32(wanted)
+    at = np.floor(np.arange(wanted, dtype=np.float32) * step).astype(np.int64)
+    return np.asarray(np.minimum(at, length - 1))
 
 
 class ClipFrames:

@@ -238,9 +238,11 @@ class InstanceSegmenter:
         scores = MeanScores(sam_pt_exact=self.settings.sam_pt_exact)
         for result in self._engine.segment(source, objects, size):
             scores.add(result)
-            for found in result.objects:
-                # Encoded at once: a hundred masks of every frame would fill the memory.
-                instances[found.object_id].counts.append(encode_mask(found.mask))
+            masks, nothing = result.masks, np.zeros(size[::-1], np.bool_)
+            # Encoded at once: a hundred masks of every frame would fill the memory. An engine may
+            # leave an object out before its own frame, but each has one code per frame.
+            for object_id, instance in instances.items():
+                instance.counts.append(encode_mask(masks.get(object_id, nothing)))
         for object_id, score in scores.means().items():
             instances[object_id].score = score
         return list(instances.values())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rvsam_video import __version__
+from rvsam_video.errors import UsageError
 from rvsam_video.export.parts import ExportPart
 from rvsam_video.export.runtimes import RUNTIMES, NetworkRun, Runtime
 from rvsam_video.weights.cache import cache_folder, only_writer, writing_cache
@@ -41,7 +42,8 @@ class KeptNetwork:
         """Return the part as run by a backend other than "torch".
 
         Raises:
-            UsageError: if the package of the backend is missing.
+            UsageError: if the package of the backend is missing, or PyTorch is, and there is no
+                file yet.
             OutputError: if the exported file does not compute what PyTorch does.
             WeightsError: if the cache cannot be written.
         """
@@ -55,8 +57,19 @@ class KeptNetwork:
             with writing_cache(folder), only_writer(path):
                 # And again: another process may have made it while this one waited.
                 if not path.is_file():
+                    self._check_exportable(folder)
                     self._export(runtime, path)
         return runtime.open_file(path)
+
+    def _check_exportable(self, folder: Path) -> None:
+        try:
+            import torch  # noqa: F401 (whether it is there is all that is asked)
+        except ImportError as error:
+            msg = (
+                f"there is no file yet of the {self.part} of {self.name}, and PyTorch, which makes "
+                f"it, is missing: install torch, or copy {folder} from where it was made"
+            )
+            raise UsageError(msg) from error
 
     def _export(self, runtime: Runtime, path: Path) -> None:
         from rvsam_video.export.writing import export_part

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,15 @@ def test_a_part_that_cannot_be_exported_leaves_nothing(tmp_path):
         kept(tmp_path, Moody()).on("onnxruntime")
     left = [p.name for p in (tmp_path / "exported").iterdir() if not p.name.endswith(".lock")]
     assert left == []
+
+
+def test_without_pytorch_only_files_that_are_there_can_be_run(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    kept(tmp_path).on("onnxruntime")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    kept(tmp_path).on("onnxruntime")
+    with pytest.raises(UsageError, match=r"no file yet of the body of twice, .* install torch"):
+        kept(tmp_path, weights_sha256=OTHER_HASH).on("onnxruntime")
 
 
 def test_unknown_backends_list_the_known_ones():

@@ -86,6 +86,7 @@ class Actor:
         )
 
 
+# Periods that have no small common multiple: in a long clip no two passings are alike.
 STARFISH = Actor(
     object_id=1,
     outline=sprites.star,
@@ -119,6 +120,7 @@ SHELL = Actor(
     scale=Swing(mean=1.0, reach=0.1, period=140, start=0),
 )
 
+# Under the id of the shell it stands for, and slower, so that it stays behind the starfish.
 SMALL_SHELL = Actor(
     object_id=3,
     outline=sprites.ellipse,

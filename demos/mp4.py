@@ -29,12 +29,14 @@ def write_mp4(path: Path, frames: Iterable[Frame], size: tuple[int, int], fps: i
         OutputError: if the file cannot be written.
     """
     width, height = size
+    # yuv420p shares colours among 2x2 pixels.
     if width % 2 or height % 2:
         msg = (
             f"an H.264 file needs even sides, and the frames are {width}x{height}; "
             f"make them {width + width % 2}x{height + height % 2}"
         )
         raise UsageError(msg)
+    # Rendered again in seconds, so nobody waits for the disk.
     with replacing(path, durable=False) as temporary:
         _encode(temporary, frames, size, fps)
 
@@ -47,4 +49,5 @@ def _encode(path: Path, frames: Iterable[Frame], size: tuple[int, int], fps: int
         for frame in frames:
             picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24")
             container.mux(stream.encode(picture))
+        # The frames that the encoder still holds.
         container.mux(stream.encode())

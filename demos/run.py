@@ -94,6 +94,7 @@ def run_demo(
     clip = SyntheticClip(frames=frames)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
+    # Tracked from the file, as a user's clip would be, so that reading is part of what is tried.
     clip.write(out / CLIP_FILE)
     prompts = clip.prompts()
     x, y = next(prompt.points[0] for prompt in prompts if len(prompt.points))
@@ -103,6 +104,7 @@ def run_demo(
         prompts=prompts,
         out=out / RUN_FOLDER,
         method=method or Method(),
+        # The clip is new each time; an earlier run would be of other pixels.
         overwrite=True,
     )
     summary = run(options, judge, should_stop, ready)
@@ -138,9 +140,12 @@ class _Judge:
         truth = self._clip.truth(result.index)
         nothing = np.zeros(truth.shape, np.bool_)
         for object_id, ious in self._ious.items():
+            # An object that was lost counts as an empty mask: leaving it out would flatter the
+            # mean.
             mask = result.masks.get(object_id, nothing)
             ious.append(region_similarity(mask, truth == object_id))
         self._frames.append(result.index)
+        # Drawing costs more than scoring; most frames are not shown.
         if self._sheet.wants_next:
             self._sheet.add(draw_overlay(result), self._caption(result))
         else:

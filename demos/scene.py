@@ -86,18 +86,23 @@ class Scene:
         self._cast = cast
         self._size = size
         self._seed = seed
+        # The smaller of the two: the scene fits whole, whatever the shape of the picture.
         self._unit = min(size[0] / SCENE_SIZE[0], size[1] / SCENE_SIZE[1])
         self._sprites = {actor.object_id: self._paint(actor) for actor in cast}
+        # Twice the swing, and a pixel on each side to interpolate from.
         reach = [round(2 * swing.reach * self._unit) + 2 for swing in (_CAMERA_X, _CAMERA_Y)]
         bed_size = (size[0] + reach[0], size[1] + reach[1])
+        # Generators of their own, by what they paint: another object does not change the bed.
         self._bed = sea_bed(np.random.default_rng([seed, 0]), bed_size, self._unit)
         noise_shape = (size[1] + _NOISE_MARGIN, size[0] + _NOISE_MARGIN, 3)
         noise_source = np.random.default_rng([seed, 0, 1])
+        # Drawn once: a fresh field for every frame would take most of the time of rendering.
         self._noise = _NOISE * noise_source.standard_normal(noise_shape, dtype=np.float32)
 
     def image(self, index: int) -> Image:
         """Render a frame; (H, W, 3) uint8 RGB."""
         picture = self._view_of_bed(index)
+        # Back to front; each darkens what lies below before it covers it.
         for actor in self._cast:
             layer = self._place(actor, index)
             if layer is not None:
@@ -110,6 +115,7 @@ class Scene:
         for actor in self._cast:
             layer = self._place(actor, index)
             if layer is not None:
+                # Depth 0 is the line itself, so above it more than half of the pixel is covered.
                 layer.cut(indices)[layer.depth > 0] = actor.object_id
         return indices
 
@@ -149,6 +155,7 @@ class Scene:
         transform = self._transform(actor, index)
         middle = transform @ np.array([sprite.centre, sprite.centre, 1.0])
         offset = np.array(_SHADOW_OFFSET) * self._unit
+        # A square that holds the object at any turn, and its shadow.
         reach = sprite.centre * zoom + max(offset) + _SHADOW_SOFTNESS * self._unit
         low = np.maximum(np.floor(middle - reach), 0).astype(int)
         high = np.minimum(np.ceil(middle + reach) + 1, self._size).astype(int)
@@ -160,6 +167,7 @@ class Scene:
         return SceneLayer(
             object_id=actor.object_id,
             corner=(int(low[0]), int(low[1])),
+            # Distances shrink with the picture; colours do not.
             depth=_warp_depth(sprite, local, size) * np.float32(zoom),
             colour=_warp_colour(sprite, local, size),
             shadow=_warp_depth(sprite, fallen, size) * np.float32(zoom),
@@ -170,6 +178,7 @@ class Scene:
         middle = (np.array(self._bed.shape[1::-1]) - 1) / 2
         pan = np.array([_CAMERA_X.at(index), _CAMERA_Y.at(index)]) * self._unit
         centre = (float(middle[0] + pan[0]), float(middle[1] + pan[1]))
+        # Between pixels: whole steps would make a slow pan jerk.
         return np.asarray(cv2.getRectSubPix(self._bed, self._size, centre), np.uint8)
 
     def _expose(self, picture: Image, index: int) -> Image:
@@ -178,10 +187,12 @@ class Scene:
         y = np.linspace(-1, 1, self._size[1], dtype=np.float32)[:, None]
         light = _BRIGHTNESS.at(index) + _SLOPE_X.at(index) * x + _SLOPE_Y.at(index) * y
         lit = cv2.multiply(picture, cv2.merge([light] * 3), dtype=cv2.CV_32F)
+        # By the number of the frame, so that any frame can be rendered by itself.
         rng = np.random.default_rng([self._seed, 0, 2, index])
         row, column = rng.integers(_NOISE_MARGIN, size=2)
         height, width = picture.shape[:2]
         noise = self._noise[row : row + height, column : column + width]
+        # OpenCV rounds and saturates; NumPy's bytes would wrap around.
         return np.asarray(cv2.add(lit, noise, dtype=cv2.CV_8U), np.uint8)
 
 
@@ -192,6 +203,8 @@ def _warp_depth(
         sprite.depth,
         transform,
         size,
+        # Outside the sprite is outside the object; the colours instead go on, for the half-covered
+        # rim.
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=_FAR_OUTSIDE,
     )
@@ -207,7 +220,9 @@ def _paint_layer(picture: Image, layer: SceneLayer, unit: float) -> None:
     """Darken what lies in the object's shadow, then blend the object over it."""
     part = layer.cut(picture)
     softness = _SHADOW_SOFTNESS * unit
+    # Half of the shadow's edge lies inside its line, half outside.
     shade = np.clip(layer.shadow / (2 * softness) + 0.5, 0, 1)
+    # A pixel's share inside a straight line that runs this far from its centre.
     coverage = np.clip(layer.depth + 0.5, 0, 1)[..., None]
     below = part * (1 - _SHADOW_STRENGTH * shade)[..., None]
     part[...] = np.rint(below + coverage * (layer.colour - below)).astype(np.uint8)

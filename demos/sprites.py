@@ -62,6 +62,7 @@ def rounded_polygon(rng: np.random.Generator, corners: int = 5) -> Outline:
     sharp = np.cos(sector / 2) / np.cos(within)
     # A mean over 16 degrees rounds the corners and leaves the sides nearly straight.
     window = np.hanning(16 * _DIRECTIONS // 360)
+    # Three rounds, of which the middle one sees no ends.
     padded = np.concatenate([sharp, sharp, sharp])
     smooth = np.convolve(padded, window / window.sum(), mode="same")[_DIRECTIONS : 2 * _DIRECTIONS]
     return Outline(smooth * _unevenness(rng, 0.04))
@@ -133,7 +134,10 @@ def _depth(outline: Outline, radius: float, side: int) -> NDArray[np.float32]:
     directions = np.arctan2(y, x)
     edge = outline.radius(directions)
     step = 2 * np.pi / _DIRECTIONS
+    # Around the circle: the last direction is the first one's neighbour.
     slopes = (np.roll(outline.radii, -1) - np.roll(outline.radii, 1)) / (2 * step)
     slant = Outline(slopes).radius(directions) / edge
+    # Where the line slants away from the circle, the nearest point of it is closer than the radial
+    # one.
     depth = (radius * edge - np.hypot(x, y)) / np.hypot(1, slant)
     return np.asarray(depth, np.float32)

@@ -86,6 +86,7 @@ class SyntheticClip:
             if not low <= value <= high:
                 msg = f"{name} of a synthetic clip is {value}; allowed is {low} to {high}"
                 raise UsageError(msg)
+        # Painted once, here: the class is frozen, and frames share the sprites.
         scene = Scene(_CASTS[self.occlusion], self.size, self.seed)
         object.__setattr__(self, "_scene", scene)
 
@@ -175,6 +176,7 @@ class SyntheticClip:
 def _prompt(object_id: int, mask: NDArray[np.bool_]) -> Prompt:
     if object_id not in _CLICKS:
         x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+        # Corners of prompts are pixels of the box themselves.
         corners = np.array([x, y, x + width - 1, y + height - 1], np.float32)
         return Prompt(object_id=object_id, box=corners)
     points = _deepest_points(mask, _CLICKS[object_id])
@@ -192,5 +194,6 @@ def _deepest_points(mask: NDArray[np.bool_], count: int) -> NDArray[np.float32]:
     for _ in range(count):
         row, column = np.unravel_index(np.argmax(depth), depth.shape)
         points.append((int(column), int(row)))
+        # So that the next point is far from this one, as a person would spread them.
         cv2.circle(depth, points[-1], round(float(depth[row, column])), 0, cv2.FILLED)
     return np.array(points, np.float32)

@@ -45,10 +45,12 @@ def fractal_noise(
     total = np.zeros((height, width), np.float32)
     for octave in range(octaves):
         grain = coarsest / 2**octave
+        # Finer than pixels, noise would only become grey.
         if grain < 1 and octave:
             break
         cells = (max(2, round(height / grain) + 2), max(2, round(width / grain) + 2))
         field = rng.standard_normal(cells, dtype=np.float32)
+        # Cubic: linear interpolation shows the cells as creases.
         total += cv2.resize(field, size, interpolation=cv2.INTER_CUBIC) / 2**octave
     low, high = float(total.min()), float(total.max())
     return (total - low) / np.float32(max(high - low, 1e-6))
@@ -85,6 +87,8 @@ def sea_bed(rng: np.random.Generator, size: tuple[int, int], unit: float) -> Ima
     count = round(size[0] * size[1] / unit**2 * _PEBBLE_DENSITY)
     for _ in range(count):
         _pebble(rng, image, unit)
+    # Over sand and pebbles alike: without texture at this scale flow would have nothing to hold on
+    # to.
     grain = fractal_noise(rng, size, coarsest=3 * unit, octaves=3)[..., None]
     return np.clip(image * (0.84 + 0.32 * grain), 0, 255).astype(np.uint8)
 

@@ -1,8 +1,12 @@
-"""Following objects through the pictures of a folder: frame by frame, or clip by clip."""
+"""Following objects through the pictures of a folder: frame by frame, or clip by clip.
+
+And noting how that ended, which evaluations of objects have in common, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -13,10 +17,12 @@ from numpy.typing import NDArray
 from ..clips.frames import longest_side
 from ..clips.restarts import RestartingClipSegmenter
 from ..clips.segmenter import ClipObject, ClipSegmenter
+from ..errors import RvsamError
 from ..frame import Frame
 from ..methods import Pair
 from ..prompts.prompt import Prompt
 from ..results import FrameResult, PointTable
+from ..runs.folder import RunFolder
 from ..settings import RestartSettings
 from ..sources import open_source
 from ..streaming.engine import VideoSegmenter
@@ -100,3 +106,16 @@ def read_pictures(folder: Path) -> Iterator[Frame]:
     """Read the pictures of a folder, from the first on each time it is called."""
     with open_source(folder) as source:
         yield from source
+
+
+@contextmanager
+def noting_the_end(folder: RunFolder) -> Iterator[None]:
+    """Note how the block ended, if it did not end well."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.finish("interrupted")
+        raise
+    except RvsamError as error:
+        folder.finish("failed", str(error))
+        raise

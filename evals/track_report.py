@@ -62,6 +62,7 @@ def track_tables(report: TrackReport, *, with_paper: bool) -> list[TableRows]:
     named = report.scores.named()
     title = f"{report.predicted_tracks} tracks against {report.true_tracks} true ones"
     title += f" in {report.videos} videos, percent"
+    # Twelve columns are wider than a screen: AP in one table, AR in the next.
     half = len(named) // 2
     names, values = tuple(named), tuple(_percent(value) for value in named.values())
     tables = [
@@ -121,6 +122,7 @@ def show(tables: Sequence[TableRows], console: Console) -> None:
         table = Table()
         for at, heading in enumerate(rows.headings):
             left = at == 0 and len(rows.cells) > 1
+            # A name on the left, numbers on the right so that their points stand below each other.
             table.add_column(heading, justify="left" if left else "right", no_wrap=True)
         for cells in rows.cells:
             table.add_row(*cells)
@@ -133,6 +135,7 @@ def _point_cells(name: str, scores: PointScores) -> tuple[str, ...]:
 
 
 def _percent(value: float) -> str:
+    # -1 and NaN both say that there was nothing to score.
     return _DASH if value < 0 or math.isnan(value) else f"{value * 100:.1f}"
 
 

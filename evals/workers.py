@@ -70,6 +70,7 @@ def each(
         RvsamError: what the function raised, or if a process was killed. The others are stopped.
     """
     watch = watch or Unwatched()
+    # Without processes errors and debuggers work as anywhere.
     if min(workers, len(items)) <= 1:
         return _here(function, items, watch)
     crew = _Crew(function, items, min(workers, len(items)), start or _quickest())
@@ -98,6 +99,7 @@ def _here(
 
 def _quickest() -> Start:
     alone = threading.active_count() == 1
+    # A forked copy of a lock that some other thread holds would never be released.
     return "fork" if sys.platform == "linux" and alone else "spawn"
 
 
@@ -112,6 +114,8 @@ class _Shared:
     def take(self, count: int) -> Iterator[int]:
         """Yield the indices of pieces that nobody else has."""
         while True:
+            # One counter for all: whoever is free takes the next, so long and short pieces even
+            # out.
             with self.next.get_lock():
                 index = int(self.next.value)
                 self.next.value += 1
@@ -124,6 +128,7 @@ class _Shared:
         with self.ticks.get_lock():
             self.ticks.value += 1
         parent = multiprocessing.parent_process()
+        # Without a parent nobody reads the answers; a killed evaluation leaves no processes behind.
         if self.stop.value or (parent is not None and not parent.is_alive()):
             sys.exit(1)
 
@@ -163,6 +168,7 @@ class _Crew:
         self._processes: dict[Connection, Any] = {}
         for _ in range(workers):
             answers, ours = context.Pipe(duplex=False)
+            # A daemon: it ends with this process, even where the ticks are far apart.
             process = context.Process(
                 target=_work, args=(function, items, self._shared, ours), daemon=True
             )
@@ -175,6 +181,7 @@ class _Crew:
         """Wait for all pieces."""
         results: dict[int, Any] = {}
         while len(results) < self._pieces:
+            # Not for ever: ticks bring no message, and are looked at now and then.
             ready = wait(list(self._processes), timeout=_LOOK_EVERY)
             for answers in [answers for answers in self._processes if answers in ready]:
                 self._receive(answers, results, watch)
@@ -184,6 +191,7 @@ class _Crew:
     def _receive(self, answers: Connection, results: dict[int, Any], watch: Watch[Any]) -> None:
         try:
             index, result = answers.recv()
+        # Its end of the pipe is closed, so it has ended: done, or killed.
         except EOFError:
             process = self._processes.pop(answers)
             process.join()
@@ -204,6 +212,7 @@ class _Crew:
         self._shared.stop.value = 1
         for answers, process in self._processes.items():
             process.join(_PATIENCE)
+            # Those that have not noticed in time.
             process.terminate()
             answers.close()
 
@@ -216,6 +225,7 @@ def share_processors(workers: int) -> None:
     """
     import cv2
 
+    # Each process would take all processors otherwise, and they would wait for each other.
     threads = max(1, (os.cpu_count() or 1) // workers)
     cv2.setNumThreads(threads)
     if "torch" in sys.modules:

@@ -61,6 +61,7 @@ def load_run(path: Path) -> RunScores:
         SourceError: if there are none, or they cannot be read.
     """
     file = _scores_file(path)
+    # The folder's name is what people know a run by; all files in it are called alike.
     name = path.name if path.is_dir() else path.parent.name
     try:
         benchmark, objects, values = _read(file)
@@ -76,6 +77,7 @@ def load_run(path: Path) -> RunScores:
 def _scores_file(path: Path) -> Path:
     if path.is_file():
         return path
+    # Our own file first: it says how many objects, and of which set.
     found = [path / SCORES_FILE, *sorted(path.glob(_GLOBAL_FILES))]
     file = next((file for file in found if file.is_file()), None)
     if file is None:
@@ -94,4 +96,5 @@ def _read(file: Path) -> tuple[str, int | None, Mapping[str, float | str]]:
         name = f"{content['benchmark']} {content['split']}"
         return name, len(content["objects"]), content["global"]
     with file.open(encoding="utf-8", newline="") as rows:
+        # The official table does not say what it is of.
         return "", None, next(csv.DictReader(rows))

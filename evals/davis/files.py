@@ -43,12 +43,14 @@ def save_tables(scores: DavisScores, folder: Path) -> list[Path]:
             GLOBAL_COLUMNS, [[summary[column] for column in GLOBAL_COLUMNS]]
         ),
         f"per-sequence_results-{scores.split}.csv": _csv(("Sequence", "J-Mean", "F-Mean"), rows),
+        # NaN is no JSON: rather an error here than a file that others cannot read.
         SCORES_FILE: json.dumps(scores_json(scores), indent=1, allow_nan=False) + "\n",
     }
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
+            # Line feeds on every system: the official files have them.
             temporary.write_text(text, encoding="utf-8", newline="\n")
     return [folder / name for name in texts]
 
@@ -90,5 +92,6 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(header)
     for row in rows:
+        # Three decimals, as the official evaluation writes them.
         table.writerow(cell if isinstance(cell, str) else f"{cell:.3f}" for cell in row)
     return text.getvalue()

@@ -47,6 +47,7 @@ def read_index_map(path: Path) -> IndexMap:
     """
     try:
         data = path.read_bytes()
+        # None of the plain reader means "not of this simple kind", and never "damaged".
         return _read_plain(data) or _read_any(path)
     except _DAMAGED as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
@@ -69,10 +70,12 @@ def _read_plain(data: bytes) -> IndexMap | None:
         depth != 8
         or kind not in {_GREY, _PALETTE}
         or interlaced
+        # A header that claims more than the data can hold would only fill the memory.
         or size > len(packed) * _BEST_RATIO
     ):
         return None
     rows = np.frombuffer(zlib.decompress(packed, bufsize=size), np.uint8)
+    # Left to the general decoder, which says what is wrong.
     if len(rows) != size:
         return None
     rows = rows.reshape(height, width + 1)
@@ -89,6 +92,7 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
         content = place + _CHUNK.size
         if name == b"IHDR":
             header = data[content : content + length]
+        # The data may be cut into any number of chunks; checksums are left to zlib's own.
         elif name == b"IDAT":
             packed.append(data[content : content + length])
         elif name == b"IEND":
@@ -106,6 +110,7 @@ def _read_any(path: Path) -> IndexMap:
     from PIL import Image
 
     try:
+        # No other kind: a JPEG under this name would give blurred numbers.
         with Image.open(path, formats=("PNG",)) as picture:
             mode, numbers = picture.mode, np.asarray(picture)
     except Image.DecompressionBombError as error:

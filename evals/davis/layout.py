@@ -93,6 +93,7 @@ def find_davis(
     if names is None:
         names = _listed(root, split, task, year)
     kind = "Annotations_unsupervised" if task == "unsupervised" else "Annotations"
+    # In the order of the list, which is that of the rows in the official table.
     found = tuple(
         _sequence(name, root / "JPEGImages" / resolution / name, root / kind / resolution / name)
         for name in names
@@ -125,12 +126,14 @@ def _listed(root: Path, split: str, task: Task, year: Year) -> list[str]:
         folders = ["2019"]
     elif year == 2016:
         folders.append("480p")  # where the first release of DAVIS has them
+    # The first that is there counts.
     lists = [root / "ImageSets" / folder / f"{split}.txt" for folder in folders]
     path = next((path for path in lists if path.is_file()), None)
     if path is None:
         msg = f"there is no list {lists[0]}; name the sequences, or check the folder: {_LAYOUT}"
         raise SourceError(msg)
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    # Once each: the list of the first release names every frame.
     return list(dict.fromkeys(_name(line) for line in lines if line))
 
 
@@ -144,6 +147,7 @@ def _sequence(name: str, pictures: Path, annotations: Path) -> DavisSequence:
     if not truth:
         msg = f"there are no annotations of {name} in {annotations}; {_LAYOUT}"
         raise SourceError(msg)
+    # Fewer pictures are fine, scoring does not look at them; more are a truth cut off.
     frames = len(list(pictures.glob("*.jpg")))
     if frames > len(truth):
         msg = (

@@ -53,6 +53,7 @@ class SingleObjectMasks:
 
     def __init__(self, first: Path) -> None:
         numbers = read_index_map(first).numbers
+        # Beside other numbers 255 is void; alone it is the white of a 2016 annotation.
         self._white_is_void = bool(((numbers != 0) & (numbers != VOID)).any())
 
     def truth(self, path: Path) -> NDArray[np.uint8]:
@@ -64,8 +65,10 @@ class SingleObjectMasks:
         """Read a result."""
         picture = read_index_map(path)
         numbers = picture.numbers
+        # 0 and 1 in a grey picture are numbers that somebody forgot to give a palette.
         if picture.palette or numbers.max(initial=0) <= 1:
             return _as_numbers(numbers != 0)
+        # Strictly, as the public evaluation of 2016 results does.
         return _as_numbers(numbers > _BRIGHT)
 
 

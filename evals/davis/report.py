@@ -41,6 +41,7 @@ def draw_report(scores: DavisScores) -> Image.Image:
     Returns:
         an RGB picture, 1180 pixels wide.
     """
+    # Sequences without objects have no rows in the tables either.
     sequences = [sequence for sequence in scores.sequences if len(sequence.j)]
     height = _TOP + _ROW * len(sequences) + _BOTTOM
     page = _Page(_WIDTH, height)
@@ -89,6 +90,7 @@ class _Page:
         anchor: str = "la",
     ) -> None:
         """Write; `anchor` as in Pillow: la begins at the place, ra ends there."""
+        # Pillow's own font: no system's fonts can be counted on.
         font = ImageFont.load_default(size * _SHARP)
         x, y = place
         self._draw.text((x * _SHARP, y * _SHARP), text, colour, font, anchor)
@@ -106,6 +108,7 @@ class _Page:
 
     def finished(self) -> Image.Image:
         """Return the picture in its size."""
+        # An average over whole pixels: a general resize would blur the text.
         return self._picture.reduce(_SHARP)
 
 

@@ -18,8 +18,7 @@ from ...sinks.base import SinkContext
 from ...sinks.masks import MaskSink
 from ...sinks.names import MASK_FOLDER, PARTS_FOLDER
 from ...writing import writing
-from ..ending import noting_the_end
-from ..following import Follower, follower_of
+from ..following import Follower, follower_of, noting_the_end
 from ..workers import Tick, Watch, each, share_processors
 from .files import save_tables
 from .layout import DavisSequence, DavisSet, Year
@@ -89,9 +88,12 @@ def evaluate_davis(
         SourceError: if frames are missing or damaged.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
+    # Before hours of tracking: a frame that is missing would be found in the last sequence
+    # otherwise.
     _check_frames(chosen)
     command = _command(chosen, method)
     with RunFolder.open(out, command, overwrite=overwrite) as folder:
+        # Folders of sequences are no files of a run's record, so they are removed here.
         if overwrite:
             _remove_masks(out)
         work = partial(_track_and_score, out=out, method=method, year=chosen.year, workers=workers)
@@ -139,6 +141,7 @@ def _command(chosen: DavisSet, method: Pair) -> dict[str, Json]:
     """Return all that decides the masks; an evaluation goes on only if this is the same."""
     return {
         "evaluation": f"DAVIS {chosen.year}",
+        # Neither split nor names: a part of a set may be done first, and more of it later.
         "data": str(chosen.root.resolve()),
         "longest_side": method.longest_side,
         "restarts": method.restarts,
@@ -172,6 +175,7 @@ def _track_and_score(
     sequence: DavisSequence, tick: Tick, *, out: Path, method: Pair, year: Year, workers: int
 ) -> TrackedSequence:
     masks, seconds = out / MASK_FOLDER / sequence.name, None
+    # Whole, since it was renamed into its place; only its score is computed again.
     if masks.is_dir():
         for _ in sequence.truth:
             tick()
@@ -183,10 +187,12 @@ def _track_and_score(
     return TrackedSequence(scores, len(sequence.truth), seconds)
 
 
+# Loading a network takes longer than some sequences do.
 @cache
 def _follower(method: Pair, workers: int) -> Follower:
     """Build once per process what all its sequences use."""
     follower = follower_of(method)
+    # After loading: threads are counted for libraries that are there.
     if workers > 1:
         share_processors(workers)
     return follower
@@ -196,10 +202,12 @@ def _track(follower: Follower, sequence: DavisSequence, out: Path, year: Year, t
     """Write the masks of a sequence aside, and move them to their place when all are there."""
     aside = out / PARTS_FOLDER / sequence.name
     numbers = first_objects(sequence, year)
+    # Objects that show later are not known to the task: only the first annotation is given.
     objects = {int(key): numbers == key for key in np.unique(numbers[numbers != 0])}
     with closing(
         MaskSink(aside, SinkContext(sequence.name, sequence.frame_ids.__getitem__))
     ) as sink:
+        # Begins anew over whatever a kill has left.
         sink.start(None)
         frames = 0
         for result in follower.follow(sequence.pictures, objects):
@@ -207,6 +215,7 @@ def _track(follower: Follower, sequence: DavisSequence, out: Path, year: Year, t
             frames += 1
             tick()
         sink.commit()
+    # A frame that could not be read has no mask, and the score would fail without saying why.
     if frames != len(sequence.truth):
         msg = (
             f"{len(sequence.truth) - frames} of the {len(sequence.truth)} frames in "
@@ -215,5 +224,6 @@ def _track(follower: Follower, sequence: DavisSequence, out: Path, year: Year, t
         raise SourceError(msg)
     with writing(out):
         (out / MASK_FOLDER).mkdir(exist_ok=True)
+        # One step, on the same disk: the folder is there whole or not at all.
         (aside / MASK_FOLDER).rename(out / MASK_FOLDER / sequence.name)
         aside.rmdir()

@@ -66,10 +66,12 @@ class DavisScores:
         """Return the means over all objects by `GLOBAL_COLUMNS`, as fractions."""
         rows = self.objects
         values = {
+            # Over objects, not over sequences or frames: a sequence of five counts five times.
             f"{measure}-{what}": float(np.mean([getattr(getattr(row, key), field) for row in rows]))
             for measure, key in (("J", "j"), ("F", "f"))
             for what, field in (("Mean", "mean"), ("Recall", "recall"), ("Decay", "decay"))
         }
+        # First in the table, and the mean of the two means.
         return {"J&F-Mean": (values["J-Mean"] + values["F-Mean"]) / 2, **values}
 
 

@@ -77,6 +77,7 @@ class _Frames:
 
     def __init__(self, sequence: DavisSequence, results: Path, task: Task, year: Year) -> None:
         self.name = sequence.name
+        # The first frame is given, and the last is left out as well by the rules of the challenge.
         counted = slice(None) if task == "unsupervised" else slice(1, -1)
         self._truth = sequence.truth[counted]
         self.ids = tuple(sequence.frame_ids[counted])
@@ -89,10 +90,12 @@ class _Frames:
                 "last do not count: there is nothing to score"
             )
             raise SourceError(msg)
+        # All at once, before the first is read.
         _refuse_missing(self._results)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], Path]]:
         """Yield the numbers of the annotation (with void), those of the result, and its file."""
+        # The first annotation decides, though its frame may not count.
         size = self._masks.truth(self._first).shape
         for annotation, result in zip(self._truth, self._results, strict=True):
             truth, found = self._masks.truth(annotation), self._masks.prediction(result)
@@ -121,6 +124,7 @@ def _score_named(frames: _Frames, objects: int, tick: Tick) -> SequenceScores:
     rows: list[Scores] = []
     for truth, found, path in frames:
         highest = int(found.max(initial=0))
+        # Refused as in the official evaluation; there the program ends as if all were well.
         if highest > objects:
             msg = (
                 f"the mask {path} holds the number {highest}, but {frames.name} has {objects} "
@@ -132,6 +136,8 @@ def _score_named(frames: _Frames, objects: int, tick: Tick) -> SequenceScores:
         known = np.where(truth > objects, np.uint8(0), truth) if late else truth
         rows.append(score_objects(found, known, objects))
         tick()
+    # Contiguous by object: NumPy sums such rows pairwise, as the official code does; else the last
+    # bit differs.
     j, f = (np.ascontiguousarray(np.stack(part, axis=-1)) for part in zip(*rows, strict=True))
     return SequenceScores(frames.name, frames.ids, j, f)
 
@@ -149,9 +155,12 @@ def _score_matched(frames: _Frames, objects: int, tick: Tick) -> SequenceScores:
             )
             raise SourceError(msg)
         used = max(used, highest)
+        # Taken out of both before the boundaries are drawn, so the rim of void can make some, as it
+        # does in the official evaluation.
         void = truth == VOID
         known = np.where(void | (truth > objects), np.uint8(0), truth)
         proposals = np.where(void, np.uint8(0), found)
+        # Always as many rows, so that frames can be stacked whatever numbers each holds.
         rows.append(score_pairs(proposals, known, max(MOST_PROPOSALS, objects), objects))
         tick()
     # Objects beyond the number of proposals are given empty ones.
@@ -159,7 +168,9 @@ def _score_matched(frames: _Frames, objects: int, tick: Tick) -> SequenceScores:
         np.ascontiguousarray(np.stack(part, axis=-1)[: max(used, objects)])
         for part in zip(*rows, strict=True)
     )
+    # Over the whole sequence: an object cannot change its proposal from frame to frame.
     chosen = best_assignment((j.mean(axis=-1) + f.mean(axis=-1)) / 2)
+    # Rows by rising proposal and not by object, as the official tables have them.
     order = np.argsort(chosen)
     matched = chosen[order], order
     return SequenceScores(frames.name, frames.ids, j[matched], f[matched])

@@ -33,6 +33,7 @@ def best_assignment(scores: NDArray[np.float64]) -> NDArray[np.int64]:
         raise UsageError(msg)
     if scores.shape[0] == scores.shape[1]:
         # SciPy places the objects only where they are fewer; this decides ties.
+        # The inverse of a permutation: from the objects of proposals to the proposals of objects.
         return np.argsort(_placed(-scores))
     return _placed(-scores.T)
 
@@ -65,6 +66,8 @@ class _Placing:
         row, reached, rows, closed = new, 0.0, [new], list[int]()
         while True:
             for column in open_columns:
+                # In this order of additions, and one after the other: ties are decided by the last
+                # bit.
                 distance = reached + self._costs[row, column] - self._row_prices[row]
                 distance -= self._column_prices[column]
                 if distance < distances[column]:
@@ -72,6 +75,7 @@ class _Placing:
             place = self._nearest(open_columns, distances)
             column = open_columns[place]
             reached = float(distances[column])
+            # A free column: everything on the way to it can move by one.
             if self._row_of_column[column] < 0:
                 break
             row = int(self._row_of_column[column])

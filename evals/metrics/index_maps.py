@@ -25,6 +25,7 @@ def score_objects(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], objec
     Returns:
         J and F, (objects,) float64 each; object n is at index n - 1.
     """
+    # Before cropping: it depends on the whole frame.
     radius = boundary_radius(*truth.shape)
     prediction, truth = _cropped(prediction, truth)
     counts = np.zeros((4, objects), np.int64)
@@ -33,6 +34,7 @@ def score_objects(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], objec
         ours, theirs = (
             outlines_of(planes_of(labels, first, last), radius) for labels in (prediction, truth)
         )
+        # (4, 8), of which the last group may use fewer.
         found = ours.counts(), theirs.counts(), ours.matched(theirs), theirs.matched(ours)
         counts[:, first - 1 : last] = np.stack(found)[:, : last - first + 1]
     return _jaccard(*_regions(prediction, truth, objects)), f_measures(*counts)
@@ -54,14 +56,17 @@ def score_pairs(
     """
     radius = boundary_radius(*truth.shape)
     prediction, truth = _cropped(prediction, truth)
+    # All pairs from one histogram; with few objects and no pairs, comparing is faster.
     regions = _confusion(prediction, truth, proposals, objects)
     overlap = regions[1:, 1:]
+    # |A| + |B| - |A and B|, in whole numbers.
     united = regions.sum(axis=1)[1:, None] + regions.sum(axis=0)[None, 1:] - overlap
     ours = _all_outlines(prediction, proposals, radius)
     theirs = _all_outlines(truth, objects, radius)
     predicted = np.concatenate([group.counts() for group in ours])[:proposals, None]
     true = np.concatenate([group.counts() for group in theirs])[None, :objects]
     predicted_matched = np.block([[one.matched_pairs(two) for two in theirs] for one in ours])
+    # Transposed: the row is always the proposal.
     true_matched = np.block([[two.matched_pairs(one).T for two in theirs] for one in ours])
     return _jaccard(overlap, united), f_measures(
         predicted, true, predicted_matched[:proposals, :objects], true_matched[:proposals, :objects]
@@ -80,6 +85,7 @@ def _cropped(
     if not len(columns):
         return prediction[:1, :1], truth[:1, :1]
     left, right = max(int(columns[0]) - 1, 0), int(columns[-1]) + 2
+    # First and last by argmax on the flat map: rows need no pass of their own.
     full = (anything != 0).ravel()
     width = anything.shape[1]
     top = max(int(full.argmax()) // width - 1, 0)
@@ -105,6 +111,7 @@ def _confusion(
 ) -> NDArray[np.int64]:
     """Count the pixels by predicted and true number, (proposals + 1, objects + 1) int64."""
     shape = proposals + 1, objects + 1
+    # 16 bits hold 256 * 256 pairs.
     codes = prediction.astype(np.uint16) * np.uint16(shape[1]) + truth
     return np.bincount(codes.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
 

@@ -101,6 +101,7 @@ def runs_from_lengths(
     pixels = shape[1] * shape[2]
     edges = np.cumsum(lengths)
     last = np.cumsum(counts) - 1
+    # Before anything is laid out: a run too long would shift every frame after it.
     _check_filled(lengths, counts, edges[last], present, shape)
     # A mask that ends in background is followed by more background: without the edge between
     # them, background and object take turns over the whole line.
@@ -111,9 +112,11 @@ def runs_from_lengths(
     borders = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts // 2, out=borders[1:])
     areas, boxes = np.zeros(shape[0], np.int64), np.zeros((shape[0], 4), np.int64)
+    # From the sums of all runs at once: no loop over frames.
     areas[present] = np.diff(covered[borders])
     boxes[present] = _boxes(starts, ends, borders, pixels, shape[1])
     absent = present - np.arange(len(present))
+    # So far frames without a mask took no place on the line.
     if absent.any():
         shift = np.repeat(absent * pixels, counts // 2)
         starts, ends = starts + shift, ends + shift
@@ -125,8 +128,10 @@ def _run_lengths(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the runs of all masks, (N,), and how many each mask has, (K,)."""
     stops = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    # All masks of a track as one text: NumPy's cost for each call would outweigh the work.
     digits = np.frombuffer(b"".join(texts), np.uint8) - np.uint8(_FIRST_CHARACTER)
     _check_characters(digits, stops, present)
+    # The last digit of a number does not say that more follow.
     final = digits < _MORE
     ends = np.flatnonzero(final)
     counts = np.diff(np.searchsorted(ends, stops), prepend=0)
@@ -165,6 +170,7 @@ def _extend(
     for place in range(2, int(sizes.max(initial=0))):
         these = longer[sizes > place]
         digit = digits[ends[these] - place] & _DIGIT
+        # The sign is in the part that is shifted, and stays.
         numbers[these] = (numbers[these] << _DIGIT_BITS) | digit
 
 
@@ -186,6 +192,8 @@ def _add_up_differences(numbers: NDArray[np.int64], counts: NDArray[np.int64]) -
         places = places[np.diff(places, append=len(chain)) > 0]
         if len(places):
             reached = np.add.reduceat(chain, places)
+            # What the mask before had summed up is taken off where the next begins, so one
+            # cumulative sum serves all masks.
             chain[places[1:]] -= reached[:-1]
             np.cumsum(chain, out=chain)
     numbers[begins] = first
@@ -204,6 +212,7 @@ def _boxes(
     if not len(filled):
         return boxes
     first = borders[filled]
+    # Column by column: the row is what is left over.
     rows = starts % height
     bottoms = rows + (ends - starts)
     boxes[filled, 0] = (starts[first] - filled * pixels) // height

@@ -37,6 +37,7 @@ class Outlines:
 
     def counts(self) -> NDArray[np.int64]:
         """Return the number of boundary pixels of each mask, (8,) int64."""
+        # How often each of the 256 combinations occurs, then which masks it stands for.
         return np.bincount(self.bits, minlength=256) @ _BITS
 
     def matched(self, other: Outlines) -> NDArray[np.int64]:
@@ -49,6 +50,7 @@ class Outlines:
         Returns:
             (8, 8) int64; the row is the mask of this, the column that of `other`.
         """
+        # Pairs of combinations in one count; only boundary pixels take part, which are few.
         codes = self.bits.astype(np.intp) * 256 + other.near[self.positions]
         counts = np.bincount(codes, minlength=256 * 256).reshape(256, 256)
         return _BITS.T @ counts @ _BITS
@@ -101,6 +103,7 @@ def boundary_planes(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (H, W) uint8; bit k is set on the boundary of mask k.
     """
     found = np.zeros_like(planes)
+    # Set, and the next two added: the last column of the first stays 0 for the edge rule.
     found[:, :-1] = planes[:, :-1] ^ planes[:, 1:]
     found[:-1] |= planes[:-1] ^ planes[1:]
     found[:-1, :-1] |= planes[:-1, :-1] ^ planes[1:, 1:]
@@ -116,12 +119,14 @@ def _spread(flat: NDArray[np.uint8], stride: int, radius: int) -> NDArray[np.uin
     near, spare = np.zeros_like(flat), np.zeros_like(flat)
     runs, length = flat, 1
     for row in range(radius, -1, -1):
+        # In whole numbers: a rounded root would lose pixels at the rim of the disk.
         half = isqrt(radius * radius - row * row)
         while length <= 2 * half:
             step = min(length, 2 * half + 1 - length)
             np.bitwise_or(runs[:-step], runs[step:], out=spare[:-step])
             runs, spare = spare, runs
             length += step
+        # A set: for row 0 both are one.
         for shift in {row * stride - half, -row * stride - half}:
             _or_shifted(near, runs, shift)
     return near

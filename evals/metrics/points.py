@@ -88,6 +88,7 @@ def point_scores(
     counts = _scored_frames(queries, truth.shape[1], mode)
     visible, told = counts & ~truth_hidden, counts & ~predicted_hidden
     with np.errstate(invalid="ignore"):
+        # Over all points and frames of the clip, not by point.
         right = np.sum((truth_hidden == predicted_hidden) & counts) / np.sum(counts)
         shares = [_near_and_jaccard(truth, predicted, visible, told, d) for d in DISTANCES]
     within, jaccard = zip(*shares, strict=True)
@@ -101,6 +102,7 @@ def _near_and_jaccard(
     told: NDArray[np.bool_],
     distance: int,
 ) -> tuple[float, float]:
+    # Strictly below, and without a root: both as in the public code.
     near = np.sum(np.square(predicted - truth), axis=-1) < distance**2
     wanted = np.sum(visible)
     found = np.sum(near & visible & told)
@@ -110,8 +112,10 @@ def _near_and_jaccard(
 
 def _scored_frames(queries: Floats, frames: int, mode: QueryMode) -> NDArray[np.bool_]:
     """Return (N, T) bool."""
+    # Halves to even, as there.
     start = np.round(queries[:, :1]).astype(np.int64)
     times = np.arange(frames)[None]
+    # The query's own frame never counts: its place was given.
     counts: NDArray[np.bool_] = times > start if mode == "first" else times != start
     return counts
 
@@ -166,8 +170,10 @@ def dense_point_scores(
             f"{truth.shape}, {predicted.shape} and {visible.shape}"
         )
         raise UsageError(msg)
+    # From centre to centre of the corner pixels.
     scale = (np.asarray(frame_size, np.float64) - 1) / 255
     apart = np.linalg.norm(predicted / scale - truth / scale, axis=-1)
+    # The first frame where it is seen; 0 for a point that never is.
     start = np.argmax(visible, axis=0)
     counts = np.arange(len(visible))[:, None] > start
     kinds = {"": counts, "_vis": counts & visible, "_occ": counts & ~visible}
@@ -180,10 +186,12 @@ def dense_point_scores(
         scores[f"accuracy{kind}"] = float(
             np.mean([scores[f"accuracy{kind}_{distance}"] for distance in DISTANCES])
         )
+    # Once lost, lost for good: a product and not a share.
     kept = np.cumprod(~((apart > LOST_DISTANCE) & visible), axis=0)
     scores["survival"] = float(kept.mean() * 100)
     return scores
 
 
 def _percent(found: NDArray[np.bool_], these: NDArray[np.bool_]) -> float:
+    # The addend is that of the public code; it keeps an empty class at 0.
     return float(found.sum() / (these.sum() + 1e-6) * 100)

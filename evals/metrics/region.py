@@ -37,6 +37,7 @@ def region_similarities(
         prediction, truth = prediction & ~void, truth & ~void
     intersection = np.count_nonzero(prediction & truth, axis=(-2, -1))
     union = np.count_nonzero(prediction | truth, axis=(-2, -1))
+    # Both empty counts as right in DAVIS; the maximum only keeps the division quiet.
     return np.where(union == 0, 1.0, intersection / np.maximum(union, 1))
 
 

@@ -46,6 +46,7 @@ def statistics(values: NDArray[np.float64]) -> Statistics:
     bounds = quarter_bounds(len(values))
     return Statistics(
         mean=_mean(values),
+        # Strictly above; NaN compares as false and so counts as a miss.
         recall=float(np.mean(values > RECALL_THRESHOLD)),
         decay=_mean(values[: bounds[1] + 1]) - _mean(values[bounds[-2] :]),
     )
@@ -56,6 +57,7 @@ def quarter_bounds(count: int) -> NDArray[np.int64]:
 
     Each quarter holds both of its bounds, so neighbours share a value.
     """
+    # From 1, as the official code counts; it is taken off again at the end.
     bounds = np.linspace(1, count, _BINS + 1)
     # The small addend rounds halves up, where NumPy alone would round them to even.
     return np.round(bounds + 1e-10).astype(np.int64) - 1

@@ -60,8 +60,10 @@ class TruthTracks:
         if len(prediction.areas) != self.frames:
             msg = f"a track of {len(prediction.areas)} frames is compared with {self.frames}"
             raise UsageError(msg)
+        # Frames where only one of both is there add to the union, so sums over all frames will do.
         total = self._areas.sum(axis=1) + prediction.areas.sum()
         bounds = _ratio(self._shared_at_most(prediction), total)
+        # Most pairs share too little to matter, which boxes and areas show at once.
         for index in np.flatnonzero((bounds > 0) & (bounds >= least)):
             shared = _shared(prediction, *self._steps[index])
             overlaps[index] = shared / (int(total[index]) - shared)
@@ -72,6 +74,7 @@ class TruthTracks:
         corner = np.maximum(self._boxes[..., :2], prediction.boxes[:, :2])
         opposite = np.minimum(self._boxes[..., 2:], prediction.boxes[:, 2:])
         room = np.maximum(opposite - corner, 0).prod(axis=-1)
+        # Frame by frame: what two tracks have in different frames they do not share.
         areas = np.minimum(self._areas, prediction.areas)
         shared: NDArray[np.int64] = np.minimum(areas, room).sum(axis=1)
         return shared

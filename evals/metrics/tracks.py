@@ -67,6 +67,7 @@ class TrackGroup:
 
     def best(self, limit: int) -> TrackGroup:
         """Return the group with its best predictions only, sorted by falling score."""
+        # Stable: equal scores stay in the order of the file, and that decides who matches first.
         order = np.argsort(-self.scores, kind="stable")[:limit]
         return TrackGroup(
             self.overlaps[order],
@@ -139,6 +140,7 @@ def track_size(areas: Sequence[float] | NDArray[np.int64]) -> float:
         areas: (T,) pixels.
     """
     present = np.asarray(areas, np.float64)
+    # Frames without the object must not make it small.
     present = present[present != 0]
     return float(present.mean()) if len(present) else 0.0
 
@@ -154,8 +156,10 @@ def match_tracks(group: TrackGroup, size_range: tuple[float, float]) -> Matches:
         size_range: smallest and largest size that counts; tracks beyond it need not be found.
     """
     low, high = size_range
+    # Both ends belong to a range: a track of exactly 128 * 128 is small and medium.
     outside = (group.truth_sizes < low) | (group.truth_sizes > high)
     optional = group.crowd | outside
+    # Those that must be found come first.
     order = np.argsort(optional, kind="stable")
     candidates = _candidates(group.overlaps, order)
     truths = np.full((len(THRESHOLDS), len(group.scores)), -1, np.int64)
@@ -164,8 +168,10 @@ def match_tracks(group: TrackGroup, size_range: tuple[float, float]) -> Matches:
         for prediction, choices in candidates:
             found = _choose(choices, threshold, optional, taken)
             row[prediction] = found
+            # A crowd stands for many objects and can be found again.
             if found >= 0 and not group.crowd[found]:
                 taken.add(found)
+    # -1 for "none" picks the value appended: what found nothing is not ignored for that.
     ignored = np.append(optional, False)[truths]
     ignored |= (truths < 0) & ((group.sizes < low) | (group.sizes > high))
     return Matches(truths, ignored, int((~optional).sum()))
@@ -194,8 +200,10 @@ def _choose(
 ) -> int:
     best, found = threshold, -1
     for truth, overlap in choices:
+        # Not "<=": among equal overlaps the last wins, and exactly the threshold counts.
         if overlap < best or truth in taken:
             continue
+        # All that follow are optional, too.
         if found >= 0 and optional[truth] and not optional[found]:
             break
         best, found = overlap, truth
@@ -216,9 +224,11 @@ def precision_and_recall(
     """
     precision = np.full((len(THRESHOLDS), len(RECALL_POINTS), 4, 3), _NOTHING)
     recall = np.full((len(THRESHOLDS), 4, 3), _NOTHING)
+    # Matched with all 100 at once: a smaller limit only reads fewer columns.
     groups = [group.best(LIMITS[-1]) for group in groups]
     for size, size_range in enumerate(SIZE_RANGES):
         matches = [match_tracks(group, size_range) for group in groups]
+        # Stays -1, so that the means leave it out.
         if not sum(match.wanted for match in matches):
             continue
         for which, limit in enumerate(LIMITS):
@@ -240,9 +250,12 @@ def _curves(
     recall = right / sum(match.wanted for match in matches)
     # The order of the sum decides the last bit.
     precision = right / (wrong + right + np.spacing(1))
+    # Made falling from the right, so that precision is the best at this recall or beyond.
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    # For recalls that are never reached.
     padded = np.append(precision, np.zeros((len(THRESHOLDS), 1)), axis=1)
     read = [
+        # The first place with at least this recall.
         row[np.searchsorted(reached, RECALL_POINTS, side="left")]
         for row, reached in zip(padded, recall, strict=True)
     ]

@@ -61,6 +61,8 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str, /) -> object:
         """Return the stand-in, or refuse."""
+        # Never the real thing, not even NumPy's: a list of what is allowed, not of what is
+        # forbidden.
         found = _STAND_INS.get((module, name))
         if found is None:
             msg = (
@@ -198,6 +200,8 @@ def _build(data: object, dtype: object, shape: object, order: str) -> NDArray[np
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and n >= 0 for n in shape):
         _refuse_array()
     plain = dtype.resolve()
+    # Python's whole numbers, which do not overflow: a huge shape cannot wrap around to a fitting
+    # one.
     if math.prod(shape) * plain.itemsize != len(data):
         msg = f"it holds an array of shape {shape} and type {plain} in {len(data)} bytes"
         raise _Refused(msg)

@@ -148,6 +148,7 @@ def _files(root: Path) -> list[Path]:
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
+        # A pickle inside an NPZ could run code.
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
     except OSError as error:
@@ -174,6 +175,7 @@ def _clip(name: str, record: object, path: Path) -> PointClip:
             "they must be (N, T, 2) and (N, T) for T frames"
         )
         raise SourceError(msg)
+    # Checked before they are scaled: NaN would spread into every score.
     if points.dtype.kind not in "fiu" or not np.isfinite(points).all():
         msg = f"{place} has points that are not finite numbers"
         raise SourceError(msg)
@@ -206,12 +208,15 @@ def sample_queries(clip: PointClip, mode: QueryMode, scale: Scale = SIDE) -> Poi
     points = clip.points * scale
     if mode == "first":
         tracks = np.flatnonzero((~clip.hidden).any(axis=1))
+        # The first False: the first frame where the point is seen.
         times = np.argmin(clip.hidden[tracks], axis=1)
     else:
         strided = ~clip.hidden[:, ::QUERY_STRIDE]
+        # By frame, then by track: the order of the public code, on which saved tracks depend.
         steps, tracks = np.nonzero(strided.T)
         times = steps * QUERY_STRIDE
     start = points[tracks, times]
+    # t, y, x: TAP-Vid's order of queries, while its tracks are x, y.
     queries = np.stack([times, start[:, 1], start[:, 0]], axis=1).astype(np.float64)
     return PointQueries(queries, points[tracks], clip.hidden[tracks])
 
@@ -254,6 +259,7 @@ def score_tapvid(
     for clip in chosen_clips(root, names):
         wanted = sample_queries(clip, mode, scale)
         found = load_tracks(results / f"{clip.name}.npz", wanted)
+        # Clip by clip, so that one video is in memory at a time.
         scores[clip.name] = point_scores(
             wanted.queries, wanted.truth, wanted.hidden, found.tracks, found.hidden, mode
         )
@@ -285,6 +291,7 @@ def chosen_clips(root: Path, names: Collection[str] | None) -> Iterator[PointCli
 
 def _mean(scores: Sequence[PointScores]) -> PointScores:
     return PointScores(
+        # Plain means over clips, however many points each has; NaN spreads, as in the public code.
         float(np.mean([it.occlusion_accuracy for it in scores])),
         tuple(np.mean([it.within for it in scores], axis=0).tolist()),
         tuple(np.mean([it.jaccard for it in scores], axis=0).tolist()),
@@ -323,6 +330,7 @@ def load_tracks(path: Path, wanted: PointQueries) -> PointTracks:
         msg = f"{path} holds {found}; it must hold tracks {(*shape, 2)} and occluded {shape}"
         raise SourceError(msg)
     queries = arrays.get("queries", wanted.queries)
+    # A thousandth of a pixel of tolerance: others may have stored them in single precision.
     if queries.shape != wanted.queries.shape or not np.allclose(queries, wanted.queries, atol=1e-3):
         msg = f"{path} was made for other queries; check the query mode, the scale and the set"
         raise SourceError(msg)

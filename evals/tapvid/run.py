@@ -80,6 +80,7 @@ def run_tapvid(
     with writing(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
     lock = FolderLock(options.out / LOCK_FILE)
+    # Before the settings are looked at: two commands at once would both find the folder free.
     lock.acquire()
     try:
         _claim(options, tracker, weights)
@@ -100,6 +101,7 @@ def _claim(options: TapvidOptions, tracker: PointTracker, weights: str | None) -
             "weights": weights,
             "query_mode": options.mode,
             "scale": options.scale,
+            # Another file under the same name is another set.
             "set": fingerprint(options.root),
         }
     )
@@ -125,6 +127,7 @@ def _follow(tracker: PointTracker, clip: PointClip, options: TapvidOptions) -> b
     wanted = sample_queries(clip, options.mode, options.scale)
     if path.exists():
         try:
+            # Whole by construction, but perhaps of a set that has changed.
             load_tracks(path, wanted)
         except SourceError as error:
             msg = f"{error}; remove it, or choose another folder with --out"
@@ -156,6 +159,7 @@ def follow_clip(
     tracks, hidden = _one_way(tracker, frames, times, xy)
     if options.mode == "strided":
         last = len(frames) - 1
+        # All points again, though only frames before their queries are used.
         behind = _one_way(tracker, frames[::-1], last - times, xy)
         before = np.arange(len(frames)) < times[:, None]
         tracks = np.where(before[..., None], behind[0][:, ::-1], tracks)
@@ -171,6 +175,7 @@ def _one_way(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return tracks (Q, T, 2), in pixels as trackers have them, and hidden (Q, T)."""
     tracks = np.repeat(xy[:, None], len(frames), axis=1)
+    # Hidden until the tracker says otherwise: frames before a query have no answer.
     hidden = np.ones((len(xy), len(frames)), np.bool_)
     for points in _tracked(tracker, frames, QueryPoints(np.arange(len(xy)), times, xy)):
         tracks[points.ids, points.frame_index] = points.xy

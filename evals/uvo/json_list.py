@@ -41,6 +41,7 @@ class _Elements:
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file, self._path = file, path
+        # Incremental: a chunk may end in the middle of a character.
         self._utf8 = codecs.getincrementaldecoder("utf-8-sig")()
         self._decoder = json.JSONDecoder()
         self._text, self._at, self._count = "", 0, 0
@@ -73,6 +74,8 @@ class _Elements:
         while True:
             try:
                 element, end = self._decoder.raw_decode(self._text, self._at)
+            # Cut off or wrong cannot be told apart before the end of the file, so more is read
+            # first.
             except (ValueError, RecursionError) as error:
                 if not self._read_more():
                     self._refuse(f"element {self._count} is damaged or cut off ({error})")
@@ -80,6 +83,7 @@ class _Elements:
             # What ends where the chunk does, or in the middle of a number, may go on in the next.
             if self._text[end : end + 1] in _BEHIND or not self._read_more():
                 self._at = end
+                # Back to normal after an element that was longer.
                 self._chunk = _CHUNK
                 return element
 
@@ -103,7 +107,9 @@ class _Elements:
             more = self._utf8.decode(data, final=self._ended)
         except UnicodeDecodeError:
             self._refuse("it is not UTF-8 text")
+        # What has been yielded goes, so that the text holds one element and a chunk.
         self._text, self._at = self._text[self._at :] + more, 0
+        # Doubling keeps the time linear: the element is parsed from its start after each reading.
         self._chunk *= 2
         return not self._ended
 

@@ -46,6 +46,7 @@ class TrackResults:
         """
         with writing(self._parts):
             self._parts.mkdir(parents=True, exist_ok=True)
+        # Under its name only when the block has ended well: that is what "done" means after a kill.
         with replacing(self._part(video_id)) as temporary, temporary.open("wb") as file:
             yield VideoTracks(video_id, file)
 
@@ -66,8 +67,10 @@ class TrackResults:
         with replacing(target) as temporary, temporary.open("wb") as file:
             file.write(b"[")
             between = b"\n"
+            # By the given order and not that of the folder, so that two runs give the same bytes.
             for key in video_ids:
                 part = self._part(key)
+                # A video in which nothing was found still counts as done.
                 if part.stat().st_size:
                     file.write(between)
                     with part.open("rb") as tracks:

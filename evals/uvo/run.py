@@ -23,8 +23,7 @@ from ...runs.folder import RunFolder
 from ...sinks.names import PARTS_FOLDER
 from ...sources import open_source
 from ...writing import replacing, writing
-from ..ending import noting_the_end
-from ..following import restarts_of
+from ..following import noting_the_end, restarts_of
 from .results import TrackResults
 from .truth import TruthVideo, load_track_truth
 
@@ -97,8 +96,10 @@ def run_uvo(options: UvoOptions, progress: VideoProgress | None = None) -> Path:
         OutputError: if the folder belongs to another command, or cannot be written.
     """
     videos = _chosen(options)
+    # All of them first: a missing frame should not show after a day of tracking.
     for video in videos:
         _check_frames(video, options.frames)
+    # Before the folder is touched: weights that are missing leave it as it was.
     engine = _engine(options)
     with RunFolder.open(options.out, _command(options), overwrite=options.overwrite) as folder:
         if options.overwrite:
@@ -155,6 +156,7 @@ def _command(options: UvoOptions) -> dict[str, Json]:
         "instances": asdict(options.options),
         "restarts": options.method.restarts,
         **options.method.identity(),
+        # Last, in place of the method's own: instances are followed with some of them changed.
         "settings": instance_settings(options.method.settings).to_dict(),
     }
 
@@ -188,6 +190,7 @@ def _read(paths: list[Path], video: TruthVideo) -> Iterator[Frame]:
     for index, path in enumerate(paths):
         with open_source(path) as source:
             pictures = [frame.image for frame in source]
+        # Annotations and masks are compared pixel by pixel, so another size is never right.
         if [picture.shape[:2] for picture in pictures] != [(video.height, video.width)]:
             msg = (
                 f"{path} is no picture of {video.width}x{video.height} pixels, as video {video.id} "

@@ -165,7 +165,9 @@ class TrackScorer:
         if category is None:
             self._dropped += 1
             return
+        # Decoded, compared and let go: the masks of all results would not fit into memory.
         runs = _runs(entry, video)
+        # Overlaps below the lowest threshold find nothing, so they are not computed.
         overlaps = self._true_tracks(category, video).overlaps(runs, float(THRESHOLDS[0]))
         self._groups.setdefault((category, video.id), []).append(
             _Prediction((rank, self._added), score, track_size(runs.areas), overlaps)
@@ -215,6 +217,7 @@ class TrackScorer:
             chosen = self._chosen(category, video)
             self._decoded[key] = TruthTracks([self._truth.runs(video, it) for it in chosen])
             if len(self._decoded) > _DECODED_VIDEOS:
+                # The one that was not used for longest; results mostly come video by video.
                 self._decoded.popitem(last=False)
         self._decoded.move_to_end(key)
         return self._decoded[key]
@@ -226,6 +229,7 @@ class TrackScorer:
 
     def _group(self, category: int, video: TruthVideo) -> TrackGroup:
         tracks = self._chosen(category, video)
+        # By category first where they are pooled: with equal scores the public code matches so.
         found = sorted(self._groups.get((category, video.id), []), key=lambda it: it.order)
         return TrackGroup(
             np.array([it.overlaps for it in found]).reshape(len(found), len(tracks)),
@@ -241,6 +245,7 @@ def _score(entry: Mapping[str, object]) -> float:
     if isinstance(score, bool) or not isinstance(score, int | float):
         msg = f"has score {score!r}; it must be a number"
         raise ValueError(msg)
+    # NaN has no place in an order.
     if math.isnan(score) or score == math.inf:
         msg = f"has score {score}; it must be finite, or -Infinity for a track without a score"
         raise ValueError(msg)

@@ -42,14 +42,17 @@ def runs_of_segmentations(
 
 def _code(segmentation: object, height: int, width: int, only_compressed: bool) -> bytes | None:
     """Return a mask as compressed run-length code, or None where there is none."""
+    # Both mean "absent"; a code of area 0 is a mask that is empty.
     if segmentation is None or segmentation == []:
         return None
     if isinstance(segmentation, dict):
         size, counts = segmentation.get("size"), segmentation.get("counts")
+        # pycocotools would merge such a pair to an empty mask without a word.
         if size != [height, width]:
             msg = f"its size is {size}, but the video's [height, width] is {[height, width]}"
             raise ValueError(msg)
         if isinstance(counts, str):
+            # Every character is one byte; what cannot stand in a code is found when it is decoded.
             return counts.encode("latin-1")
         if not only_compressed and _is_whole_numbers(counts):
             return _compress(counts, height, width)
@@ -90,6 +93,7 @@ def _fill(polygons: list[object], height: int, width: int) -> bytes:
     codes = coco.frPyObjects(
         [np.asarray(it, np.float64).tolist() for it in polygons], height, width
     )
+    # One object may have several polygons.
     merged: bytes = coco.merge(codes)["counts"]
     return merged
 

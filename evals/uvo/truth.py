@@ -137,6 +137,7 @@ class _Reader:
             place = f"videos[{at}]"
             video = self._object(record, place)
             key = self._whole(video, "id", place)
+            # The public code would let the later one win without a word.
             if key in videos:
                 self._refuse(place, f"has the id {key}, as {videos[key][0]} has; ids must differ")
             videos[key] = place, video
@@ -170,12 +171,14 @@ class _Reader:
             place,
             self._whole(record, "category_id", place),
             self._whole(record, "iscrowd", place) == 1,
+            # null is a frame without the object, which does not count.
             track_size([area or 0 for area in areas]),
             segmentations,
         )
 
     def _video(self, named: tuple[str, dict[str, Any]], tracks: list[TruthTrack]) -> TruthVideo:
         place, record = named
+        # Optional: then the first track says it, and the others must agree.
         frames = record.get("length")
         for track in tracks:
             count = len(track.segmentations)
@@ -189,6 +192,8 @@ class _Reader:
             self._side(record, "width", place),
             frames,
             tuple(str(name) for name in names) if isinstance(names, list) else (),
+            # By category, as the public code goes through them: among equal overlaps the last one
+            # wins.
             tuple(sorted(tracks, key=lambda track: track.category)),
         )
 

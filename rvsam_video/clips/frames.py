@@ -30,6 +30,7 @@ def longest_side(pixels: int) -> SizeRule:
 
     def rule(size: Size) -> Size:
         longest = max(size)
+        # Halves up, as SAM-PT computes sizes; a thread-like picture keeps one pixel.
         width, height = (max(1, int(side * pixels / longest + 0.5)) for side in size)
         return width, height
 
@@ -40,6 +41,7 @@ def shortest_side(pixels: int, most: int) -> SizeRule:
     """Work on pictures whose shortest side has so many pixels, and the longest at most `most`."""
 
     def rule(size: Size) -> Size:
+        # The rule of detectron2, in which SAM-PT evaluates instances.
         scale = min(pixels / min(size), most / max(size))
         width, height = (max(1, int(side * scale + 0.5)) for side in size)
         return width, height
@@ -51,6 +53,7 @@ def resize_image(image: Image, size: Size) -> Image:
     """Resize an (H, W, 3) uint8 picture, bilinear with antialiasing."""
     if image.shape[1::-1] == size:
         return image
+    # Pillow, as the public code: OpenCV's bilinear does not antialias.
     from PIL import Image as PillowImage
 
     picture = PillowImage.fromarray(np.ascontiguousarray(image))
@@ -60,6 +63,8 @@ def resize_image(image: Image, size: Size) -> Image:
 def resize_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
     """Resize an (H, W) bool mask: every pixel takes the one that its upper left corner is in."""
     height, width = mask.shape
+    # PyTorch's rule for the nearest neighbour, in whole numbers. PyTorch works in single precision,
+    # and at a few sizes hits the pixel beside it.
     columns = np.arange(size[0]) * width // size[0]
     rows = np.arange(size[1]) * height // size[1]
     return np.asarray(mask[rows[:, None], columns])
@@ -82,6 +87,7 @@ class ClipFrames:
 
     def __init__(self, source: Source, rule: SizeRule = same_size) -> None:
         self._source = source
+        # One frame is read for the size; the clip begins anew for everything else.
         first = next(self.originals(), None)
         if first is None:
             msg = "the clip has no frames; check where they are read from"

@@ -70,6 +70,7 @@ def instance_settings(base: SegmentationSettings | None = None) -> SegmentationS
     """
     if base is None:
         base = replace(find_preset("paper").settings, sam_pt_exact=False)
+    # As SAM-PT's documented command for UVO.
     return replace(
         base, overlap=True, refinements=0, other_objects_as_negatives=False, group_size=100
     )
@@ -198,8 +199,10 @@ class InstanceSegmenter:
         clip = ClipFrames(source, self._rule)
         size = size or clip.source_size
         instances: list[Instance] = []
+        # Frames are only looked at here; every batch of objects reads the clip for itself.
         for position, original in enumerate(clip.originals()):
             if position and not self._looks_at(position):
+                # The rest of the clip need not be decoded for nothing.
                 if not self.options.propose_every:
                     break
                 continue
@@ -207,6 +210,8 @@ class InstanceSegmenter:
             new = self._new_masks(clip.resized(original).image, instances, position)
             objects = [
                 ClipObject(object_id=len(instances) + 1 + k, frame=original.index, mask=mask)
+                # Best first, so those beyond the limit are the least sure. Lazily: what is not
+                # followed is not compared with what is known.
                 for k, mask in enumerate(islice(new, missing))
             ]
             if objects:
@@ -222,6 +227,7 @@ class InstanceSegmenter:
     ) -> Iterator[NDArray[np.bool_]]:
         """Yield the proposals of a picture that are no object that is known there."""
         size = image.shape[1::-1]
+        # At the size proposals are made at; the masks are kept at that of the results.
         there = [resize_mask(item.mask(position), (size[0], size[1])) for item in known]
         for mask in self._propose(image):
             if all(_iou(mask, other) <= self.options.duplicate_iou for other in there):
@@ -233,6 +239,7 @@ class InstanceSegmenter:
         for result in self._engine.segment(source, objects, size):
             scores.add(result)
             for found in result.objects:
+                # Encoded at once: a hundred masks of every frame would fill the memory.
                 instances[found.object_id].counts.append(encode_mask(found.mask))
         for object_id, score in scores.means().items():
             instances[object_id].score = score

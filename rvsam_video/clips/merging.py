@@ -59,6 +59,7 @@ class ClipMerger:
         pairs = list(zip(objects, predictions, strict=True))
         if not self.settings.sam_pt_exact:
             settings = self.settings
+            # One at a time: logits of all objects at the clip's size would be held otherwise.
             shown = (self._resized(self._repaired(*pair, frame)) for pair in pairs)
             return merge(
                 shown, self.size, score_threshold=settings.score_threshold, overlap=settings.overlap
@@ -66,6 +67,7 @@ class ClipMerger:
         if self.settings.overlap:
             return [self.sam_pt_logits(*pair, frame) > 0 for pair in pairs]
         logits = [self.sam_pt_logits(*pair, frame) for pair in pairs]
+        # Channel 0 is the background, with the logit 0.
         owner = _owners([np.zeros(self.size[::-1], np.float32), *logits])
         return [owner == number for number in range(1, len(logits) + 1)]
 
@@ -73,21 +75,26 @@ class ClipMerger:
         self, item: ClipObject, prediction: MaskPrediction, frame: int
     ) -> NDArray[np.float32]:
         """Return (H, W) logits as the public code has them before its softmax."""
+        # Where masks may overlap the public code (its evaluation of instances) pastes nothing.
         pasted = None if self.settings.overlap else self._pasted(item, frame)
         if pasted is not None:
             return pasted
+        # Before resizing, which then gives NaN at some edges: a quirk that decides pixels there.
         rejected = prediction.score < self.settings.score_threshold or not prediction.prompted
         return resize_logits(
             _rejected(prediction.logits) if rejected else prediction.logits, self.size
         )
 
     def _pasted(self, item: ClipObject, frame: int) -> NDArray[np.float32] | None:
+        # Blanked: what was tracked backward is not shown.
         if frame < item.frame:
             return np.full(self.size[::-1], -CERTAIN, np.float32)
         if frame > item.frame or item.mask is None:
             return None
         truth = item.mask
         if self.settings.sam_pt_exact:
+            # Twice, as there: by way of the processed size, which moves the edge by a pixel here
+            # and there.
             truth = resize_mask(truth, self.processed)
         return np.where(resize_mask(truth, self.size), CERTAIN, -CERTAIN).astype(np.float32)
 
@@ -105,6 +112,7 @@ def resize_logits(logits: NDArray[np.float32], size: Size) -> NDArray[np.float32
     """Resize (h, w) logits to (H, W), bilinear with half-pixel centres and no antialiasing."""
     if logits.shape == size[::-1]:
         return logits
+    # By PyTorch, as in the public code: the last bits of OpenCV's bilinear are others.
     maps = torch.from_numpy(logits)[None, None]
     resized = F.interpolate(maps, size[::-1], mode="bilinear", align_corners=False)
     return np.asarray(resized[0, 0].numpy(), np.float32)
@@ -117,6 +125,8 @@ def _rejected(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def _owners(channels: Sequence[NDArray[np.float32]]) -> NDArray[np.int64]:
     """Return the first channel with the largest share of each pixel; the background where NaN."""
     stack: Tensor = torch.from_numpy(np.stack(channels))
+    # Rounded to float32: two close logits can get equal shares, and the first of them wins.
     shares = stack.softmax(0)
     owner = shares.argmax(0)
+    # A NaN in one channel makes all shares of the pixel NaN.
     return np.asarray(torch.where(shares[0].isnan(), 0, owner).numpy())

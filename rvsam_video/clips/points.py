@@ -85,18 +85,21 @@ def choose_queries(
     parts: dict[int, ClipQueries] = {}
     wanted = {item.frame for item in objects}
     for original in clip.originals():
+        # Only frames in which an object is known are brought to size.
         if original.index in wanted:
             frame = clip.resized(original)
             for item in objects:
                 if item.frame == frame.index:
                     parts[item.object_id] = _queries_of(item, frame, clip, settings)
             wanted.remove(original.index)
+        # Most objects start in the first frame: the rest of the clip is left unread.
         if not wanted:
             break
     for item in objects:
         if item.object_id not in parts:
             msg = f"object {item.object_id} starts in frame {item.frame}, which the clip lacks"
             raise PromptError(msg)
+    # In the order of the objects, which decides how points follow each other in a tracker's group.
     return [parts[item.object_id] for item in objects]
 
 
@@ -129,6 +132,7 @@ def queries_at(
     count = len(labels)
     looks = np.zeros((count, 0), np.float32)
     if settings.patch_threshold is not None:
+        # SAM-PT takes red for blue here.
         swapped = settings.sam_pt_exact
         looks = patches(frame.image, xy, settings.patch_size, swapped_colours=swapped)
     return ClipQueries(
@@ -151,6 +155,7 @@ def rescaled(xy: NDArray[np.float32], old: Size, new: Size) -> NDArray[np.float3
     if old == new:
         return xy
     scale = np.array(new, np.float64) / old
+    # Around pixel centres; SAM-PT scales by the plain ratio, and so does the exact mode elsewhere.
     return np.asarray((xy + 0.5) * scale - 0.5, np.float32)
 
 
@@ -205,7 +210,9 @@ def track_queries(
         ids = np.flatnonzero(np.isin(queries.object_ids, group))
         asked = QueryPoints(ids, queries.frames[ids], queries.xy[ids], number)
         answers = tracker.track_clip(frames, asked) if len(asked) else _no_points(frames, asked)
+        # Points of all frames are kept, and nothing else: 13 bytes each and frame.
         parts.append(list(answers))
+    # Groups come one after the other; ids are places in the table.
     order = np.argsort(np.concatenate([part[0].ids for part in parts]))
     xy, visible, confidence = (
         _joined(parts, name)[:, order] for name in ("xy", "visible", "confidence")
@@ -221,6 +228,7 @@ def track_queries(
             queries.frames,
             settings.patch_threshold,
         )
+    # Last, whatever the state was before: the border rule has the last word in SAM-PT.
     beyond = outside(xy.reshape(-1, 2), size, settings.border).reshape(states.shape)
     states = np.where(beyond, PointState.OUTSIDE, states).astype(np.int8)
     return ClipPoints(queries, xy, confidence.astype(np.float32), states)
@@ -257,9 +265,11 @@ def after_patch_filter(
         query_frames: (N,) frame indices.
         threshold: least similarity, exclusive.
     """
+    # Hidden points are not judged: what lies at their place is something else anyway.
     differs = (states == PointState.VISIBLE) & (likeness <= threshold)
     after = np.zeros_like(differs)
     for ahead in (True, False):
+        # The query frame itself is on neither side: it cannot differ from itself.
         beyond = frames[:, None] > query_frames if ahead else frames[:, None] < query_frames
         found = (differs & beyond)[:: 1 if ahead else -1]
         # Whether there was one before, in the order in which one walks away.

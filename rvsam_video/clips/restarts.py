@@ -94,11 +94,13 @@ class RestartingClipSegmenter:
         run = _Run(self._engine, clip, objects)
         merger = ClipMerger(self._engine.settings, clip.size, size or clip.source_size)
         positions = run.positions()
+        # Schedules count frames by position; indices may have gaps.
         starts = [positions[item.frame] for item in objects]
         chunks = restart_chunks(starts, len(positions), self._restarts, run.segment)
         done = 0
         for finished in chunks:
             run.restart(finished)
+            # No later chunk starts before `final`, so these can be given out and forgotten.
             for position in range(done, finished.final):
                 yield run.result(position, merger)
             done = finished.final
@@ -124,6 +126,8 @@ class _Run:
     def segment(self, chunk: Chunk) -> NDArray[np.int64]:
         """Track and segment a chunk; return the areas of its masks, (objects, frames)."""
         settings = self._engine.settings
+        # The tracker may look further than is segmented, so that its windows see more of the
+        # future.
         window = self._frames(chunk.start, chunk.tracked_stop)
         queries = join_queries([self._queries[number] for number in chunk.objects])
         ids = {number: self._objects[number].object_id for number in chunk.objects}
@@ -139,13 +143,16 @@ class _Run:
         for position in used:
             table = points.table(position - chunk.start)
             self._segment_frame(self._held[position], table, ids)
+        # Points of another chunk are other points: their ids must not repeat.
         self._next_id += len(queries)
+        # At the size of the logits, where SAM-PT counts as well.
         areas = [[self._mask(number, position).sum() for position in used] for number in ids]
         return np.array(areas, np.int64)
 
     def _segment_frame(self, held: _Held, table: PointTable, ids: dict[int, int]) -> None:
         frame = held.frame
         alive = [self._objects[number] for number in ids]
+        # Without memory: a restart must not depend on what was overwritten.
         prompts = self._engine.prompts(frame, table, alive, [list(ids.values())], {})
         predictions = self._engine.predict(frame, prompts)
         for number, prediction in zip(ids, predictions, strict=True):
@@ -178,6 +185,7 @@ class _Run:
         """Return the result of a frame that is final, and let go of it."""
         self._frames(position, position + 1)
         held = self._held.pop(position)
+        # In the order of the objects, whichever chunk each came from.
         numbers = sorted(held.predictions)
         alive = [self._objects[number] for number in numbers]
         predictions = [held.predictions[number] for number in numbers]

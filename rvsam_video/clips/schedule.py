@@ -77,6 +77,7 @@ def restart_chunks(
         Every chunk once it is done and left; starts never fall.
     """
     current = list(query_frames)
+    # Chunks are found by walking through the clip: their starts never fall.
     for start in range(min(current), frames):
         objects = tuple(number for number, frame in enumerate(current) if frame == start)
         if not objects:
@@ -120,6 +121,7 @@ def _choose(
         settings: how to restart.
     """
     if settings.variant == "horizon":
+        # The last frame of a full chunk: candidate 0 is the one after its first.
         last = settings.horizon - 2
         return np.full(len(areas), last if next_other is None else min(last, next_other))
     candidates = _candidates(areas[:, 1:], settings.horizon)
@@ -128,6 +130,7 @@ def _choose(
     if settings.variant == "median-area":
         chosen = _lower_medians(candidates)
     elif settings.variant == "similar-area":
+        # All missing gives 0, the very next frame, which the public code takes as well.
         chosen = np.where(np.isnan(candidates), np.inf, abs(candidates - first)).argmin(1)
     else:
         chosen = np.full(len(areas), _most_similar_together(candidates, first, next_other))
@@ -140,8 +143,11 @@ def _most_similar_together(
 ) -> int:
     """Return the candidate where all areas together are most like those in the first frame."""
     with np.errstate(divide="ignore", invalid="ignore"):
+        # By share, so that large objects do not decide alone; 0 / 0 becomes NaN and counts as
+        # missing.
         differences = abs(candidates - first) / first
     total = np.where(np.isnan(differences), _MISSING, differences).sum(0)
+    # The public code fails here if the other object starts after the chunk.
     if next_other is not None and next_other < len(total):
         total[next_other] -= _BONUS
     return int(total.argmin())
@@ -150,6 +156,7 @@ def _most_similar_together(
 def _candidates(areas: NDArray[np.integer], horizon: int) -> NDArray[np.float64]:
     """Return the areas with NaN where there is no mask to restart from, or it is too early."""
     candidates = np.where(areas <= SMALLEST_AREA, np.nan, areas)
+    # Too early to restart, unless nothing later is left in the chunk.
     if horizon // 4 < areas.shape[1]:
         candidates[:, : horizon // 4] = np.nan
     return candidates
@@ -162,4 +169,5 @@ def _lower_medians(areas: NDArray[np.float64]) -> NDArray[np.int64]:
     """
     import torch
 
+    # By PyTorch: which of equal areas it names is part of the public numbers.
     return np.asarray(torch.from_numpy(areas.astype(np.float32)).nanmedian(1).indices.numpy())

@@ -93,8 +93,10 @@ class ClipSegmenter:
         """
         ids = check_ids(objects)
         clip = ClipFrames(source, self.rule)
+        # All points are chosen before any is tracked: tracking may go backward from any of them.
         queries = join_queries(choose_queries(clip, objects, self.settings))
         batches = parts_of(ids, self.batch_size)
+        # Objects of different batches never share a group: they must not influence each other.
         groups = [part for batch in batches for part in parts_of(batch, self.settings.group_size)]
         points = track_queries(clip, clip.size, self.tracker, queries, groups, self.settings)
         merger = ClipMerger(self.settings, clip.size, size or clip.source_size)
@@ -110,6 +112,7 @@ class ClipSegmenter:
 
     def _lives(self, item: ClipObject, frame: int) -> bool:
         """Whether an object takes part in a frame; before its own it often has no say."""
+        # SAM-PT shows an object's points as negatives even in frames before it is there.
         return item.frame <= frame or self.settings.overlap or self.settings.sam_pt_exact
 
     def prompts(
@@ -137,6 +140,7 @@ class ClipSegmenter:
         predictions = self.segmenter.predict(self.segmenter.embed(frame.image), prompts)
         if not self.settings.sam_pt_exact:
             return predictions
+        # The public code's score of an object that was not looked for, which then decides its mean.
         return [item if item.prompted else replace(item, score=-np.inf) for item in predictions]
 
     def result(
@@ -161,6 +165,7 @@ class ClipSegmenter:
         """Return the points at the results' size; SAM-PT scales x like y and y like x."""
         if not self.settings.sam_pt_exact:
             return rescaled(table.xy, merger.processed, merger.size)
+        # Height first, for x: the factors agree within a hundredth, or the public code stops.
         scale = np.array(merger.size[::-1]) / merger.processed[::-1]
         return np.asarray(table.xy * scale, np.float32)
 

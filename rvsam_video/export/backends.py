@@ -37,7 +37,9 @@ class ExportedEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode (B, 3, 1024, 1024) pictures to a (B, 256, 64, 64) float32 embedding."""
+        # Whatever autocast made of them: the files take float32 in ordinary memory.
         pictures = images.detach().float().cpu().numpy()
+        # One by one: the files are traced for a single picture.
         embeddings = [self._run({"image": picture[None]})[0] for picture in pictures]
         return torch.from_numpy(np.concatenate(embeddings)).to(images.device)
 
@@ -114,8 +116,10 @@ def encoder_on_backend(
     # The version is in the name because another one may build or fuse the network differently.
     stem = f"{name}-{weights_sha256[:_HASH_LETTERS]}-{__version__}"
     path = folder / f"{stem}{FORMATS[format_name].suffix}"
+    # Looked for before the lock: a file that is there needs no leave to write.
     if not path.is_file():
         with writing_cache(folder), only_writer(path):
+            # And again: another process may have made it while this one waited.
             if not path.is_file():
                 notes = {"network": name, "part": "encoder", "weights_sha256": weights_sha256}
                 export_part(encoder_part(encoder), format_name, path, metadata=notes)

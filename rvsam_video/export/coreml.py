@@ -45,7 +45,9 @@ def write_coreml(part: ExportPart, path: Path, metadata: Mapping[str, str]) -> N
             inputs=_inputs(coreml, part),
             outputs=[coreml.TensorType(name=name) for name in part.outputs],
             minimum_deployment_target=coreml.target.iOS16,
+            # Its default is half precision, which would not give the numbers of PyTorch.
             compute_precision=coreml.precision.FLOAT32,
+            # Loading compiles the model, which only Apple's systems can.
             skip_model_load=True,
         )
     model.user_defined_metadata.update(metadata)
@@ -53,6 +55,7 @@ def write_coreml(part: ExportPart, path: Path, metadata: Mapping[str, str]) -> N
 
 
 def _graph(part: ExportPart) -> torch.export.ExportedProgram:
+    # One dimension for all dynamic inputs: points and labels are equally many.
     count = torch.export.Dim("count", min=1, max=_MOST_POINTS)
     shapes = [{part.dynamic[name]: count} if name in part.dynamic else None for name in part.inputs]
     with torch.no_grad():

@@ -19,6 +19,7 @@ def require(package: str, extra: str) -> ModuleType:
     Raises:
         UsageError: with the command that installs it.
     """
+    # Looked for, not tried: an import error inside an installed package must be seen as it is.
     if find_spec(package) is None:
         msg = (
             f"this needs the package {package}, which is not installed; run "

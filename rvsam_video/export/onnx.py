@@ -35,6 +35,7 @@ def trace(part: ExportPart, path: Path) -> None:
     Raises:
         UsageError: if the weights do not fit into one ONNX file.
     """
+    # Checked before tracing, which would fail at the end of its work.
     held = sum(tensor.nbytes for tensor in part.network.state_dict().values())
     if held >= _LARGEST:
         msg = f"the {part.name} has {held / 1e9:.1f} GB of weights; an ONNX file holds up to 2 GB"
@@ -80,6 +81,7 @@ def open_onnx(path: Path) -> NetworkRun:
         UsageError: if the package `onnxruntime` is missing.
     """
     runtime = require("onnxruntime", ONNX_EXTRA)
+    # Named, so that a build with other providers computes the same.
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def run(inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:

@@ -33,12 +33,14 @@ def write_openvino(part: ExportPart, path: Path, metadata: Mapping[str, str]) ->
         UsageError: if the package `openvino` is missing, or the weights are too large for ONNX.
     """
     openvino = require("openvino", OPENVINO_EXTRA)
+    # Beside the target: ONNX files are large, and the system's folder for such may be small.
     with TemporaryDirectory(dir=path.parent, prefix=".onnx-") as folder:
         between = Path(folder) / "model.onnx"
         trace(part, between)
         model = openvino.convert_model(between)
         for key, value in metadata.items():
             model.set_rt_info(value, [_SECTION, key])
+        # Its default halves the file and with it the precision of all weights.
         openvino.save_model(model, path, compress_to_fp16=False)
 
 

@@ -43,6 +43,7 @@ def check_parity(part: ExportPart, run: NetworkRun) -> Parity:
         expected = expected if isinstance(expected, tuple) else (expected,)
         for name, found, wanted in zip(part.outputs, run(named), expected, strict=True):
             here = _compare(name, found, wanted.numpy())
+            # By what was allowed: results differ in scale, so absolute differences do not compare.
             worst = max(worst, here, key=lambda parity: parity.difference / parity.allowed)
     return worst
 

@@ -90,6 +90,7 @@ class PromptedDecoder(nn.Module):
     def __init__(self, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder) -> None:
         super().__init__()
         encoder = prompt_encoder
+        # Row 0 is "no point", label -1: labels are one less than row numbers.
         points = [encoder.not_a_point_embed, *encoder.point_embeddings]
         self.place = encoder.pe_layer
         self.shrink = encoder.mask_downscaling
@@ -97,6 +98,7 @@ class PromptedDecoder(nn.Module):
         self.register_buffer("kinds", torch.cat([entry.weight for entry in points]).detach())
         no_mask = encoder.no_mask_embed.weight.detach()
         self.register_buffer("no_mask", no_mask.reshape(1, -1, 1, 1))
+        # Computed once: as part of the graph it would run with every call.
         self.register_buffer("positions", encoder.get_dense_pe().detach())
 
     def forward(
@@ -121,8 +123,10 @@ class PromptedDecoder(nn.Module):
             (1, 4, 256, 256) logits, > 0 is the object, and (1, 4) predicted IoUs. Mask 0 is for
             unambiguous prompts; the others are three answers to an ambiguous one.
         """
+        # A product in place of a branch, which tracing would decide once and for all.
         dense = has_mask_input.reshape(-1, 1, 1, 1)
         dense = dense * self.shrink(mask_input) + (1 - dense) * self.no_mask
+        # Not its forward, which would choose among the masks by a Python flag.
         logits, iou = self.mask_decoder.predict_masks(
             image_embeddings=image_embeddings,
             image_pe=self.positions,
@@ -133,7 +137,8 @@ class PromptedDecoder(nn.Module):
 
     def _tokens(self, coords: Tensor, labels: Tensor) -> Tensor:
         kind = labels.to(torch.int64) - _NO_POINT
-        # Pixel centres are at whole numbers outside, at halves in the network.
+        # Pixel centres are at whole numbers outside, at halves in the network. The step behind
+        # forward_with_coords, whose writing into a copy exporters turn into scatters.
         placed: Tensor = self.place._pe_encoding((coords + 0.5) / _SIDE)
         tokens: Tensor = placed * (kind != 0).unsqueeze(-1) + self.kinds[kind]
         return tokens
@@ -150,6 +155,7 @@ def _decoder_probes() -> list[tuple[Tensor, ...]]:
     random = _generator()
     probes: list[tuple[Tensor, ...]] = []
     for count in _POINT_COUNTS:
+        # With and without: a graph that had made one of them constant would pass otherwise.
         for has_mask in (1.0, 0.0):
             labels = torch.randint(_NO_POINT, _BOX_END + 1, (1, count), generator=random)
             arguments = (
@@ -164,4 +170,5 @@ def _decoder_probes() -> list[tuple[Tensor, ...]]:
 
 
 def _generator() -> torch.Generator:
+    # Its own generator: probes are equal each time, and nobody's random numbers are used up.
     return torch.Generator().manual_seed(0)

@@ -86,6 +86,7 @@ def export_part(
         raise OutputError(msg)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder, so on the same disk: moving from there is one step.
         with TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as folder:
             path = Path(folder) / out.name
             parity, remark = _write_and_check(part, format_name, path, metadata or {})
@@ -113,6 +114,7 @@ def _write_and_check(
     try:
         FORMATS[name].write(part, path, metadata)
         return _check(part, name, path)
+    # These are in one's own words already, or have a place that says more.
     except (RvsamError, OSError):
         raise
     except Exception as error:

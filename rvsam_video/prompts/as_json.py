@@ -41,6 +41,7 @@ def prompts_to_json(
     document: dict[str, Any] = {"version": VERSION}
     if source:
         document["source"] = source
+    # Checked when written, too: a file that names a size must be one that can be read again.
     if frame_size is not None:
         document["frame_size"] = list(frame_size)
         for prompt in prompts:
@@ -87,6 +88,7 @@ def _entry(prompt: Prompt) -> dict[str, Any]:
 
 def _numbers(values: NDArray[np.float32]) -> list[float]:
     """Return float32 values as the shortest numbers that read back as the same float32."""
+    # float32 as NumPy prints it: 0.1 and not 0.10000000149011612.
     short = [float(str(value)) for value in values]
     exact = [float(value) for value in values]
     return short if np.array_equal(np.array(short, np.float32), values) else exact
@@ -94,6 +96,7 @@ def _numbers(values: NDArray[np.float32]) -> list[float]:
 
 def _prompt(place: JsonPlace, folder: Path | None, frame_size: tuple[int, int] | None) -> Prompt:
     fields = place.fields(set(), {"object", "frame", "points", "box", "mask"})
+    # Only those given are read: people write short files by hand.
     object_id = fields["object"].whole(1, MAX_OBJECT_ID) if "object" in fields else 1
     frame = fields["frame"].whole(0, MAX_FRAME) if "frame" in fields else 0
     points = _points(fields["points"]) if "points" in fields else []
@@ -111,6 +114,7 @@ def _prompt(place: JsonPlace, folder: Path | None, frame_size: tuple[int, int] |
         if frame_size is not None:
             check_against_frame(prompt, frame_size)
     except PromptError as error:
+        # The prompt knows what is wrong, the place knows where in the file.
         msg = f"{place.place}: {error}"
         raise PromptError(msg) from error
     return prompt
@@ -120,6 +124,8 @@ def _points(place: JsonPlace) -> list[tuple[float, float, int]]:
     points = []
     for item in place.items(1, None, "a list of at least one point"):
         fields = item.items(2, 3, "[x, y] or [x, y, label]")
+        # Within float32 at least; whether they lie in the picture is known with the frame's size
+        # only.
         x, y = (field.number(MAX_COORDINATE) for field in fields[:2])
         points.append((x, y, fields[2].whole(0, 1) if len(fields) == 3 else 1))
     return points
@@ -136,6 +142,7 @@ def _size(place: JsonPlace, what: str) -> tuple[int, int]:
 
 
 def _mask(place: JsonPlace, folder: Path | None, object_id: int) -> NDArray[np.bool_]:
+    # Looked for by name first, so that a wrong file is not reported as damaged run lengths.
     if isinstance(place.value, dict) and "file" in place.value:
         file = place.fields({"file"}, set())["file"]
         return _mask_of_file(file, folder, object_id)
@@ -159,6 +166,7 @@ def _mask_of_file(place: JsonPlace, folder: Path | None, object_id: int) -> NDAr
     if windows.anchor or windows.drive or ".." in windows.parts:
         place.refuse(what)
     try:
+        # Resolved: a link inside the folder must not lead out of it either.
         path = (folder / name).resolve()
         inside = path.is_relative_to(folder.resolve()) and path.is_file()
     except (OSError, RuntimeError, ValueError):

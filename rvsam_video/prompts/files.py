@@ -29,6 +29,7 @@ def load_prompts(path: str | Path) -> list[Prompt]:
     text = read_text(path)
     try:
         document = json.loads(text)
+    # Deeply nested brackets exhaust the reader; no prompt file looks so.
     except (ValueError, RecursionError) as error:
         msg = f"{path} is not JSON: {error}"
         raise PromptError(msg) from error

@@ -39,6 +39,7 @@ class JsonPlace:
         names = ", ".join(sorted(required | optional))
         if not isinstance(self.value, dict):
             self.refuse(f"an object with the names {names}")
+        # Sorted: sets have no order, and the same file should always get the same message.
         for name in sorted(required - self.value.keys()):
             msg = f"{self.place or 'the document'} has no {name!r}"
             raise PromptError(msg)
@@ -59,6 +60,7 @@ class JsonPlace:
         value = self.value
         if isinstance(value, float) and value.is_integer():
             value = int(value)
+        # In Python true is the number 1.
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             self.refuse(f"a whole number from {low} to {high}")
         return value

@@ -57,11 +57,14 @@ def load_mask(path: str | Path, frame: int = 0, object_id: int | None = None) ->
 
 def _pixels(path: Path) -> NDArray[np.uint8]:
     """Return (H, W) uint8: object numbers (0 and `VOID_INDEX` are none); see `load_mask`."""
+    # Imported when needed: most runs have no mask.
     from PIL import Image
 
     try:
+        # Only these: Pillow's rarer readers are the ones that hostile files are made for.
         with Image.open(path, formats=_FORMATS) as picture:
             mode, kind, (width, height) = picture.mode, picture.format, picture.size
+            # Before the pixels are unpacked: a small file can claim an enormous picture.
             if max(width, height) > MAX_SIDE:
                 msg = f"its sides are {width}x{height} pixels; allowed are up to {MAX_SIDE}"
                 raise ValueError(msg)
@@ -69,6 +72,7 @@ def _pixels(path: Path) -> NDArray[np.uint8]:
     except (*_DAMAGED, Image.DecompressionBombError) as error:
         msg = f"the mask {path} cannot be read: {error}"
         raise PromptError(msg) from error
+    # The stored numbers, never the palette's colours: those are for the eye.
     if mode == "P":
         return np.asarray(pixels, np.uint8)
     return _numbers_of_grey(_grey(pixels, mode, path), lossy=kind == "JPEG")
@@ -77,6 +81,7 @@ def _pixels(path: Path) -> NDArray[np.uint8]:
 def _grey(pixels: NDArray[np.generic], mode: str, path: Path) -> NDArray[np.uint8]:
     if mode in {"L", "1"}:
         return np.asarray(pixels, np.uint8)
+    # Painting programs save grey in colour; equal channels are grey all the same.
     if mode in {"RGB", "RGBA"} and (pixels[..., :1] == pixels[..., 1:3]).all():
         return np.asarray(pixels[..., 0], np.uint8)
     msg = (
@@ -88,6 +93,7 @@ def _grey(pixels: NDArray[np.generic], mode: str, path: Path) -> NDArray[np.uint
 
 def _numbers_of_grey(grey: NDArray[np.uint8], *, lossy: bool) -> NDArray[np.uint8]:
     numbers = np.unique(grey[grey != 0])
+    # JPEG blurs edges, so its numbers mean nothing.
     if lossy or len(numbers) > MAX_GREY_OBJECTS:
         return np.asarray(grey >= SOFT_THRESHOLD, np.uint8)
     # White alone is an object: void needs something to be void of.
@@ -110,6 +116,7 @@ def _objects(pixels: NDArray[np.uint8], path: Path) -> dict[int, NDArray[np.bool
 def _the_one(
     objects: dict[int, NDArray[np.bool_]], object_id: int, path: Path
 ) -> NDArray[np.bool_]:
+    # A single mask is the object asked for, whatever number it was painted with.
     if len(objects) == 1:
         return next(iter(objects.values()))
     if object_id in objects:

@@ -54,6 +54,7 @@ class Prompt:
     def __post_init__(self) -> None:
         """Refuse what no frame could use; see the class for what is allowed."""
         object_id = _whole_number(self.object_id, "the object id", 1, MAX_OBJECT_ID)
+        # Frozen, so set in this way: whole numbers of NumPy become Python's own.
         object.__setattr__(self, "object_id", object_id)
         object.__setattr__(self, "frame", _whole_number(self.frame, "the frame", 0, MAX_FRAME))
         if np.size(self.points) == 0 and self.box is None and self.mask is None:
@@ -121,6 +122,7 @@ def merge_prompts(prompts: Iterable[Prompt]) -> list[Prompt]:
     """
     groups: defaultdict[tuple[int, int], list[Prompt]] = defaultdict(list)
     for prompt in prompts:
+        # Frame first: sorted like this, prompts come in the order in which a run needs them.
         groups[prompt.frame, prompt.object_id].append(prompt)
     return [_joined(groups[key]) for key in sorted(groups)]
 
@@ -179,6 +181,7 @@ def _joined(prompts: Sequence[Prompt]) -> Prompt:
 
 def _check_points_inside(prompt: Prompt, frame_size: tuple[int, int]) -> None:
     width, height = frame_size
+    # Centres of pixels: the last one is at width - 1.
     high = np.array([width - 1, height - 1], np.float32)
     outside = ((prompt.points < 0) | (prompt.points > high)).any(axis=1)
     if outside.any():
@@ -194,6 +197,7 @@ def _with_box_inside(
 ) -> Prompt:
     width, height = frame_size
     high = np.array([width - 1, height - 1], np.float32)
+    # Nothing of it would be left after cutting.
     if (box[:2] > high).any() or (box[2:] < 0).any():
         msg = (
             f"box {_tuple(box)} of {prompt.where} is outside the picture; "
@@ -231,6 +235,7 @@ def _check_points(prompt: Prompt) -> None:
     if unknown.any():
         msg = f"label {labels[unknown][0]} of {where} is unknown; use 1 (on the object) or 0 (off)"
         raise PromptError(msg)
+    # After shape and type: each check may rely on those before.
     infinite = ~np.isfinite(points).all(axis=1)
     if infinite.any():
         msg = f"point {_tuple(points[infinite][0])} of {where} is not made of finite numbers"
@@ -285,6 +290,7 @@ def _floats(values: ArrayLike, what: str) -> NDArray[np.float32]:
     try:
         # Too large for float32 becomes infinite, which is refused with a better sentence.
         with np.errstate(over="ignore"):
+            # A copy: what the caller does with the array afterwards must not change the prompt.
             return np.array(values, np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         msg = f"{what} {values!r} cannot be read as numbers: {error}"
@@ -292,6 +298,7 @@ def _floats(values: ArrayLike, what: str) -> NDArray[np.float32]:
 
 
 def _labels(values: ArrayLike) -> NDArray[np.int8]:
+    # Read wide and then narrowed: straight to int8, 257 would become a valid 1.
     wide = _floats(values, "labels")
     unknown = (wide != 0) & (wide != 1)
     if unknown.any():
@@ -309,6 +316,7 @@ def _bool_mask(values: ArrayLike) -> NDArray[np.bool_]:
     if not np.issubdtype(mask.dtype, np.integer):
         msg = f"the mask is of type {mask.dtype}; give bool, or whole numbers with 0 off the object"
         raise PromptError(msg)
+    # An index map cut at "not 0" would silently join all objects into one.
     if len(np.unique(mask[mask != 0])) > 1:
         msg = (
             f"the mask holds several objects (numbers up to {mask.max()}); "

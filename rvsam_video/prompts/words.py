@@ -117,6 +117,7 @@ def load_query_points(path: str | Path) -> list[Prompt]:
         PromptError: naming the line, and what is allowed.
     """
     path = Path(path)
+    # Numbered before blank lines are dropped: messages name lines as an editor counts them.
     lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), 1)]
     lines = [(number, line.strip()) for number, line in lines if line.strip()]
     if not lines or not _COUNT.fullmatch(lines[0][1]):
@@ -146,6 +147,7 @@ def _query_line(line: str, object_id: int, positive: int, place: str) -> Prompt:
         if len(fields) != 2:
             _refuse(f"{place}: {word[:40]!r} is not a point", QUERY_LINE_GRAMMAR)
         points.append([_number(item, place, QUERY_LINE_GRAMMAR) for item in fields])
+    # In SAM-PT's files the order alone says what is on the object.
     labels = [int(index < positive) for index in range(len(points))]
     return Prompt.create(object_id, int(frame), points=points, labels=labels)
 
@@ -167,12 +169,14 @@ def _point(word: str) -> Prompt:
 
 def _split_place(text: str) -> tuple[int | None, str, int]:
     """Split `[OBJ:]BODY[@FRAME]` into its three parts."""
+    # The body is matched lazily, so that a last @FRAME is split off and @ inside a name stays.
     match = _PLACE.fullmatch(text)
     object_id, body, frame = match.groups() if match else (None, text, None)
     return (None if object_id is None else int(object_id), body, int(frame or 0))
 
 
 def _number(text: str, place: str, grammar: str) -> float:
+    # Tighter than float(), which also takes "nan", "inf" and "1_000".
     if not _NUMBER.fullmatch(text):
         _refuse(f"{place}: {text[:40]!r} is not a number", grammar)
     return float(text)

@@ -16,6 +16,7 @@ from rvsam_video.json_values import Json, as_json
 from rvsam_video.sinks.base import Mark
 from rvsam_video.writing import replacing
 
+# Raised when the header changes; a run is never gone on with across versions anyway.
 _FORMAT = 1
 _HEADER = "header"
 _STATE_PREFIX = "state:"
@@ -50,17 +51,21 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "next_frame": int(checkpoint.next_frame),
         "marks": as_json(checkpoint.marks),
         "info": as_json(checkpoint.info),
+        # Names alone: the arrays stand beside the header, under a prefix that keeps the two apart.
         "state": sorted(checkpoint.state),
     }
     arrays: dict[str, NDArray[Any]] = {
+        # JSON as an array of bytes, so that one file holds all and is replaced in one step.
         _HEADER: np.frombuffer(json.dumps(header).encode(), np.uint8)
     }
     for name, array in checkpoint.state.items():
+        # NumPy would pickle them, and reading a pickle can run code.
         if np.asarray(array).dtype.hasobject:
             msg = f"the state array {name!r} holds Python objects; only plain dtypes can be saved"
             raise ValueError(msg)
         arrays[_STATE_PREFIX + name] = np.asarray(array)
     with replacing(path) as temporary, temporary.open("wb") as file:
+        # Not compressed: the run waits for it every few frames, and only the last one is kept.
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 

@@ -53,8 +53,10 @@ class Feed(ClosesItself):
         Raises:
             SourceError: if the source is lost.
         """
+        # Started with the first frame: a run that fails before it leaves no thread.
         item = next(self._frames or self._start(), None)
         limit = self._options.max_frames
+        # By index and not by count: frames that could not be read are missing, but have numbers.
         if item is None or (limit is not None and item[1].index >= limit):
             return None
         arrived, frame = item
@@ -66,6 +68,7 @@ class Feed(ClosesItself):
 
         None for one that came before a kill, and waited in the session's state.
         """
+        # Taken out: what stays is bounded by the lookahead.
         arrived = self._arrived.pop(index, None)
         return None if arrived is None else time.monotonic() - arrived
 
@@ -75,6 +78,7 @@ class Feed(ClosesItself):
         Raises:
             SourceError: if the source cannot be read again.
         """
+        # Nothing was read yet; a pipe could not be opened a second time.
         if start == 0 and self._frames is None:
             return
         self._stop()
@@ -92,6 +96,7 @@ class Feed(ClosesItself):
         frames, self._frames = self._frames, None
         self._arrived.clear()
         if frames is not None:
+            # The counter ends with the thread that kept it.
             self._dropped += frames.dropped
             frames.close()
 

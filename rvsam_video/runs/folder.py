@@ -79,10 +79,12 @@ class RunFolder(ClosesItself):
                 process or nobody, is damaged, or cannot be written.
         """
         folder = Path(path)
+        # Before anything is made: a slip in --out must leave no trace in somebody's folder.
         _refuse_foreign(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder / LOCK_FILE)
+        # Before the record is read: another process may be about to change it.
         lock.acquire()
         try:
             return cls._open_locked(folder, lock, command, overwrite)
@@ -99,6 +101,7 @@ class RunFolder(ClosesItself):
             listed = existing.files if existing is not None else ()
             return cls._begin(folder, lock, new_record(command), listed)
         _refuse_other_command(folder, existing, command)
+        # A kill between saying so and cleaning up leaves working files; they go now.
         if existing.status == "complete":
             with writing(folder):
                 remove_working_files(folder)
@@ -106,6 +109,7 @@ class RunFolder(ClosesItself):
         _refuse_other_version(folder, existing)
         checkpoint = load_checkpoint(folder / PARTS_FOLDER / CHECKPOINT_FILE)
         record = dataclasses.replace(existing, status="running", resumed=existing.resumed + 1)
+        # Killed before the first checkpoint: there is nothing to go on from.
         if checkpoint is None:
             return cls._begin(folder, lock, record, existing.files)
         opened = cls(folder, lock, record, checkpoint)
@@ -128,6 +132,8 @@ class RunFolder(ClosesItself):
         record = dataclasses.replace(record, files=listed)
         opened = cls(folder, lock, record, None)
         with writing(folder):
+            # The checkpoint first, then the record, then results: never a checkpoint without its
+            # results.
             remove_working_files(folder)
             opened._save()
             remove_results(folder, listed)
@@ -207,6 +213,7 @@ class RunFolder(ClosesItself):
             OutputError: if it cannot be written.
         """
         record = self.record
+        # With forward slashes on every system: folders are moved between machines.
         written = [path.relative_to(self.path).as_posix() for path in files]
         messages = record.messages
         if message is not None and len(messages) < _MOST_MESSAGES:
@@ -243,6 +250,7 @@ class RunFolder(ClosesItself):
                 raise
             # The first error is the one to be told; on a full disk this one only repeats it.
             _LOGGER.info("%s", error)
+        # After the record says so: a kill before would lose the checkpoint of an unfinished run.
         if status == "complete":
             with writing(self.path):
                 remove_working_files(self.path)
@@ -264,6 +272,7 @@ def _refuse_foreign(folder: Path) -> None:
             raise OutputError(msg)
         if not folder.exists() or (folder / RUN_FILE).exists():
             return
+        # What a kill in the first moments of a run leaves behind.
         known = {LOCK_FILE, temporary_name(RUN_FILE)}
         if any(item.name not in known for item in folder.iterdir()):
             msg = (

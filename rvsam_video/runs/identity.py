@@ -31,6 +31,7 @@ def first_difference(old: Json, new: Json, name: str = "") -> str | None:
     if old == new:
         return None
     if isinstance(old, Mapping) and isinstance(new, Mapping):
+        # Both ways: options that are gone differ as much as options that are new.
         for key in [*new, *old]:
             inner = f"{name}.{key}" if name else key
             if key not in old or key not in new:
@@ -73,6 +74,7 @@ def _file_fingerprint(path: Path) -> str:
     digest = hashlib.sha256()
     size = path.stat().st_size
     with path.open("rb") as file:
+        # Short files are read twice in part, which changes nothing: the text only has to repeat.
         digest.update(file.read(_END_BYTES))
         file.seek(max(0, size - _END_BYTES))
         digest.update(file.read(_END_BYTES))
@@ -80,6 +82,7 @@ def _file_fingerprint(path: Path) -> str:
 
 
 def _folder_fingerprint(path: Path) -> str:
+    # Sorted: the order in which a system lists a folder is its own affair.
     entries = sorted((item.name, item.stat().st_size) for item in path.iterdir() if item.is_file())
     digest = hashlib.sha256(json.dumps(entries).encode())
     return f"folder, {len(entries)} files, {digest.hexdigest()[:_DIGITS]}"

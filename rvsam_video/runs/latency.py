@@ -27,6 +27,7 @@ class Latencies:
 
     def add(self, seconds: float) -> None:
         """Add one latency."""
+        # Logarithmic classes: the error is a share of the latency, for milliseconds as for minutes.
         place = math.log(max(seconds, _SHORTEST) / _SHORTEST, _RATIO)
         self._counts[min(round(place), _CLASSES - 1)] += 1
         self.worst = max(self.worst, seconds)
@@ -40,6 +41,7 @@ class Latencies:
         if not self.count:
             return 0.0
         place = int(np.searchsorted(np.cumsum(self._counts), share * self.count))
+        # A class's middle may lie above the slowest of those in it.
         return min(_SHORTEST * _RATIO**place, self.worst)
 
     def to_dict(self) -> dict[str, float]:

@@ -49,6 +49,7 @@ _RESULT_PATTERNS = (
 _PICTURE_FOLDERS = (MASK_FOLDER, CUTOUT_FOLDER)
 _PICTURE_PATTERNS = ("*.png",)
 _VIDEO_STEMS = ("overlay", "side-by-side", "cutout", "alpha")
+# Removed in this order: parts without their checkpoint mean nothing, a checkpoint needs its parts.
 _WORKING_PATTERNS = (
     CHECKPOINT_FILE,
     *(f"{stem}.*" for stem in _VIDEO_STEMS),
@@ -80,6 +81,7 @@ def remove_results(folder: Path, listed: Iterable[str] = ()) -> None:
         path = folder / name
         # A record that was tampered with must not reach beyond its folder.
         inside = path.resolve().is_relative_to(folder.resolve()) and name != RUN_FILE
+        # A link itself is removed, not what it points to.
         if inside and (path.is_file() or path.is_symlink()):
             path.unlink()
     _remove(folder, _RESULT_PATTERNS)
@@ -101,6 +103,7 @@ def remove_working_files(folder: Path) -> None:
 
 def _remove(folder: Path, patterns: tuple[str, ...]) -> None:
     for pattern in patterns:
+        # Half-written ones, too: a kill leaves them under their temporary names.
         for path in [*folder.glob(pattern), *folder.glob(temporary_name(pattern))]:
             path.unlink(missing_ok=True)
 

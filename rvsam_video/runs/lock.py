@@ -14,6 +14,7 @@ from rvsam_video.writing import writing
 
 _LOGGER = logging.getLogger(__name__)
 
+# Systems disagree on how they say "taken", and on how they say "no such thing here".
 _HELD_ELSEWHERE = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _PID_DIGITS = 20
@@ -33,6 +34,7 @@ else:
     import fcntl
 
     def _try_lock(descriptor: int) -> None:
+        # flock and not lockf: those locks end when any descriptor of the file is closed.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -57,6 +59,8 @@ class FolderLock:
             OutputError: if another process holds it, or the file cannot be made.
         """
         with writing(self._path):
+            # Again if the file was removed between opening and locking it: nobody else would see
+            # that lock.
             while self._descriptor is None:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
                 try:
@@ -68,6 +72,7 @@ class FolderLock:
                     self._descriptor = descriptor
                 else:
                     os.close(descriptor)
+            # For people who wonder who holds it; the lock itself does not depend on the text.
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, str(os.getpid()).encode())
 
@@ -76,6 +81,7 @@ class FolderLock:
             _try_lock(descriptor)
         except OSError as error:
             if error.errno in _UNSUPPORTED:
+                # Said, not refused: many network drives have none, and runs on them are common.
                 _LOGGER.warning(
                     "%s: this file system has no locks; do not run two commands on this folder",
                     self._path.parent,
@@ -104,5 +110,6 @@ class FolderLock:
             return
         # Windows cannot remove an open file; one left behind does no harm.
         with suppress(OSError):
+            # While it is still held: after that it may be another process's lock already.
             self._path.unlink()
         os.close(descriptor)

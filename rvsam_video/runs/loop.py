@@ -60,6 +60,7 @@ def drive(
         run.listener.started(run.feed.expected, run.frames)
         while not run.ended:
             run.step()
+            # After a step, never in the middle of one: what is written then belongs together.
             if should_stop():
                 break
         return run.finish()
@@ -111,6 +112,7 @@ class Run(ClosesItself):
         self.last: FrameResult | None = None
         self._opened = ExitStack()
         try:
+            # The source first, then the networks, then the folder: what costs least fails first.
             self.feed = self._opened.enter_context(Feed(options))
             self.job = prepare(self.feed.source)
             self.folder = self._opened.enter_context(
@@ -132,8 +134,10 @@ class Run(ClosesItself):
         checkpoint = self.folder.checkpoint
         if checkpoint is not None:
             self._refuse_unrepeatable()
+            # Times add up over all parts of a run.
             self._timings |= self.folder.record.timings
         self.folder.update(device=self.job.device, notes=self.job.weights)
+        # Again when resuming: what it writes is the same, and may have been removed.
         self.job.begin(self.folder.path)
         self._stand_at(checkpoint)
         if checkpoint is not None:
@@ -150,6 +154,7 @@ class Run(ClosesItself):
 
     def _stand_at(self, checkpoint: Checkpoint | None) -> None:
         """Stand where a checkpoint was made, or before the first frame."""
+        # A new one, never wound back: its state comes from the checkpoint alone.
         self.session = self.job.session()
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
         if checkpoint is not None:
@@ -182,6 +187,7 @@ class Run(ClosesItself):
             self.ended = frame is None
             self._write(results)
             self._unsaved += 1
+            # At the end the final files follow at once.
             if self._unsaved >= CHECKPOINT_EVERY and not self.ended:
                 self.commit()
         return results
@@ -202,6 +208,8 @@ class Run(ClosesItself):
     def _write(self, results: list[FrameResult]) -> None:
         writer = self._opened_writer()
         with self._clock("writing"):
+            # After all are handed over: a listener that fails must not keep results from being
+            # written.
             for result in results:
                 writer.write(result)
         for result in results:
@@ -213,6 +221,7 @@ class Run(ClosesItself):
 
     def _opened_writer(self) -> BackgroundWriter:
         """Return what writes, opened behind the last checkpoint if it is not open."""
+        # What was built no longer holds all there is.
         self._built = None
         if self._writer is None:
             checkpoint = self.folder.checkpoint
@@ -231,11 +240,14 @@ class Run(ClosesItself):
             self.folder.save_checkpoint(
                 Checkpoint(
                     next_frame=self.next_frame,
+                    # The outputs first, the state after them: a checkpoint never speaks of bytes
+                    # that are not there.
                     marks=self._opened_writer().commit(),
                     state=self.session.snapshot(),
                     info={"frames": self.frames},
                 )
             )
+            # A live source cannot go back, so its stops would only fill the disk.
             if self._stops is not None and not self.live:
                 self._stops.keep(self.next_frame, self.folder.checkpoint_file)
         self._count()
@@ -266,8 +278,10 @@ class Run(ClosesItself):
         if self.live:
             self.change(job)
             return
+        # Nothing has to be dropped, so what there is becomes the place to go on from.
         if frame >= self.next_frame > 0:
             self.commit()
+        # Writes what waits; then the outputs can be opened anew behind an earlier mark.
         self._close_writer()
         self._built = None
         # In this order a kill leaves a folder that some job can go on with: the old one until the
@@ -284,9 +298,11 @@ class Run(ClosesItself):
             OutputError: if they cannot be written.
         """
         if self._built is None:
+            # So that the run can go on after this; a run that ended has nothing left to go on with.
             if not self.ended:
                 self.commit()
             self._built = self._opened_writer().finish(self.ended)
+            # Finished sinks cannot go on; the next result opens them again behind the checkpoint.
             self._close_writer()
             self.folder.update(files=self._built)
             self._count()
@@ -335,6 +351,7 @@ class Run(ClosesItself):
         if self.ended:
             messages += self.job.unused()
         for message in messages:
+            # A resumed run meets the same damage again; it is told each time, and noted once.
             if message not in self.folder.record.messages:
                 self.folder.update(message=message)
             self.listener.message(message)

@@ -119,6 +119,7 @@ class ObjectJob(Job):
         """
         # What is wrong with names and prompts should not wait for networks.
         pair = streaming_pair(options.method)
+        # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
         check_prompts(options.prompts, source.size)
         ready(pair.parts)
@@ -133,6 +134,8 @@ class ObjectJob(Job):
         Raises:
             PromptError: if one does not fit the frames.
         """
+        # Shallow: networks are shared, and everything that is changed below is replaced, not
+        # altered.
         other = copy(self)
         other._options = replace(self._options, prompts=prompts)
         check_prompts(prompts, self._size)
@@ -144,6 +147,7 @@ class ObjectJob(Job):
         return {
             **self._reading,
             "prompts": prompts_to_json(options.prompts),
+            # Order does not matter to the results, so it must not make another run.
             "save": sorted(options.save),
             "background": list(options.background),
             **self._pair.identity(),
@@ -217,6 +221,7 @@ def sink_context(
 ) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
     video_id = Path(source.name).stem or source.name
+    # Two pictures of one name, from two folders, would overwrite each other's masks.
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
         return SinkContext(video_id, source.stems.__getitem__, background=background)
     return SinkContext(video_id, background=background)

@@ -49,6 +49,7 @@ class CommonOptions:
             SourceError: if it cannot be read.
         """
         source = self._open(start)
+        # A file that breaks off is damaged, and opening it again changes nothing.
         if not source.live or self.reconnect <= 0:
             return source
         return Reconnecting(source, self._open, self.reconnect)
@@ -62,7 +63,10 @@ class CommonOptions:
         """Return what of the reading decides the results; a part of the run's command."""
         path = Path(self.source)
         return {
+            # Absolute, so that the same run is known from another folder. An address goes by its
+            # name, which holds no password.
             "source": str(path.resolve()) if path.exists() else source.name,
+            # Another file under the same name is another run.
             "fingerprint": fingerprint(path) if path.exists() else None,
             "max_frames": self.max_frames,
             "reader": self.reader,

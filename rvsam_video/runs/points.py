@@ -97,6 +97,7 @@ class PointJob(Job):
         part = options.method.resolve_tracker()
         self._queries, self._object_ids = options.request.points(source.size)
         self._context = SinkContext(queries=self._queries)
+        # Only to check the names, before networks are loaded.
         create_sinks(options.save, options.out, self._context, POINT_RUN_SINKS)
         ready([part])
         listener.message(f"{announced(part, device=part.place)}; {options.request}")

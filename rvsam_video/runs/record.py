@@ -19,6 +19,7 @@ RunStatus = Literal["running", "interrupted", "complete", "failed"]
 
 _PROGRAM = "rvsam-video"
 _FORMAT = 1
+# Four packages install the same library; any of them may be the one.
 _OPENCV_WHEELS = (
     "opencv-python-headless",
     "opencv-python",
@@ -86,6 +87,7 @@ def timestamp() -> str:
 
 def current_versions() -> dict[str, str]:
     """Return the versions of all that results depend on, without importing any of it."""
+    # From the packages' records: importing torch for its number alone would take a second.
     versions = {_PROGRAM: _version(_PROGRAM), "python": platform.python_version()}
     versions |= {name: _version(name) for name in ("numpy", "torch", "av", "pillow", "pycocotools")}
     versions["opencv"] = next(
@@ -107,6 +109,7 @@ def save_record(record: RunRecord, path: Path) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
+    # For people to read, so indented, and names in their own letters.
     text = json.dumps(record.to_dict(), indent=2, ensure_ascii=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -131,6 +134,7 @@ def load_record(path: Path) -> RunRecord:
 
 def _record(content: dict[str, Any], path: Path) -> RunRecord:
     try:
+        # JSON knows no tuples, and the record is to be unchangeable.
         messages, files = tuple(content.pop("messages")), tuple(content.pop("files"))
         record = RunRecord(messages=messages, files=files, **content)
     except (KeyError, TypeError) as error:

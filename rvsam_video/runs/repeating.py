@@ -70,6 +70,7 @@ def _own_file(record: RunRecord, name: str, part: str) -> Path | None:
     if "file" not in facts:
         return None
     path = Path(facts["file"])
+    # The published file may lie elsewhere on the machine that repeats the run.
     return None if part in PUBLISHED and path == cached_file(PUBLISHED[part]) else path
 
 

@@ -28,6 +28,7 @@ class Stops:
         self._folder = folder / PARTS_FOLDER
 
     def _frames(self) -> list[int]:
+        # Exactly eight digits: temporary files have other names.
         pattern = stop_file(0).replace("0" * 8, "[0-9]" * 8)
         return sorted(int(path.stem.rpartition("-")[2]) for path in self._folder.glob(pattern))
 
@@ -46,12 +47,14 @@ class Stops:
         """
         with replacing(self._path(frame), durable=False) as temporary:
             try:
+                # A second name of the same bytes: the checkpoint is replaced, never written into.
                 os.link(checkpoint, temporary)
             except OSError:
                 # Some file systems know no second names.
                 shutil.copyfile(checkpoint, temporary)
         frames = self._frames()
         if len(frames) > MOST_STOPS:
+            # Every second of the older ones, but never the first: going far back stays possible.
             self._remove(frames[1:-RECENT_STOPS:2])
 
     def back_to(self, frame: int) -> Path | None:
@@ -64,6 +67,7 @@ class Stops:
             OutputError: if one cannot be removed.
         """
         frames = self._frames()
+        # They tell of prompts that no longer hold.
         self._remove([stop for stop in frames if stop > frame])
         usable = [stop for stop in frames if stop <= frame]
         return self._path(usable[-1]) if usable else None

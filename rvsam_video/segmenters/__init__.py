@@ -69,6 +69,7 @@ class SegmenterEntry:
 
 
 def _grabcut(request: SegmenterRequest) -> Segmenter:
+    # Imported when built: the list of names alone loads no OpenCV.
     from rvsam_video.segmenters.grabcut.segmenter import GrabCut
 
     return GrabCut(request.settings)
@@ -150,6 +151,7 @@ def create_segmenter(
         WeightsError: if the weights cannot be had, or are those of another network.
     """
     entry = SEGMENTERS.find(name)
+    # "cpu" is granted to those without weights: it is where they run.
     own = checkpoint is None and device in ("auto", "cpu") and backend == "torch"
     if not entry.network and not own:
         msg = (

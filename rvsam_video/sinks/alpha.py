@@ -61,6 +61,7 @@ class AlphaSink:
             )
             raise OutputError(msg)
         self._size = (width, height)
+        # Matrix and range of HD video, which editors take ProRes to have.
         picture = av.VideoFrame.from_ndarray(result.cut_out(), format="rgba").reformat(
             format=PRORES_4444.pixels,
             dst_colorspace=Colorspace.ITU709,
@@ -68,12 +69,15 @@ class AlphaSink:
         )
         with encoding(self._target):
             if self._encoder is None:
+                # Made with the first frame, whose size it needs.
                 self._encoder = PartEncoder(PRORES_4444, width, height)
             packets = self._encoder.encode(picture, self._clock.ticks(result.time))
+        # May be those of earlier frames: the encoder works in several threads.
         self._log.add(packets)
 
     def commit(self) -> Mark:
         """Wait for the disk to have the packets."""
+        # First, so that the mark counts the frames still inside.
         self._end_part()
         self._log.sync()
         return {
@@ -87,6 +91,7 @@ class AlphaSink:
 
     def _end_part(self) -> None:
         """Take the packets that the encoder's threads still hold."""
+        # A flushed encoder takes no more frames; the next one makes another.
         encoder, self._encoder = self._encoder, None
         if encoder is not None:
             with encoding(self._target):
@@ -94,6 +99,7 @@ class AlphaSink:
 
     def finish(self, complete: bool) -> list[Path]:
         """Put all frames up to here into `alpha.mov`; none if there was no frame."""
+        # An interrupted run gets its video, too.
         del complete
         if self._size == (0, 0):
             self.close()

@@ -37,10 +37,14 @@ class BackgroundWriter(SinkWriter):
         Raises:
             OutputError: if a sink could not write this or an earlier frame.
         """
+        # At once, and not only at the next checkpoint: what is computed now could not be written.
         self._raise_error()
         if self._thread is None:
+            # Begun with the first frame: `start` may still fail. A daemon, so that an interpreter
+            # that ends in an error does not wait for it.
             self._thread = threading.Thread(target=self._work, name="rvsam-writer", daemon=True)
             self._thread.start()
+        # Waits when the queue is full, so tracking never runs ahead by more than its depth.
         self._queue.put(result)
 
     def commit(self) -> dict[str, Mark]:
@@ -49,6 +53,7 @@ class BackgroundWriter(SinkWriter):
         Raises:
             OutputError: if a sink could not write.
         """
+        # Before the marks are taken: a checkpoint counts only what is written.
         self._drain()
         return super().commit()
 
@@ -59,6 +64,7 @@ class BackgroundWriter(SinkWriter):
             OutputError: if a sink could not write.
         """
         self._drain()
+        # What waits is still written, in order: a run that ends early keeps the frames it has.
         self._stop()
         return super().finish(complete)
 
@@ -70,12 +76,15 @@ class BackgroundWriter(SinkWriter):
     def _work(self) -> None:
         while (result := self._queue.get()) is not None:
             try:
+                # After an error frames are only taken off the queue, or whoever puts one would wait
+                # for ever.
                 if self._error is None:
                     super().write(result)
             except BaseException as error:
                 # Any failure, of whatever kind, belongs into the caller's thread.
                 self._error = error
             finally:
+                # For the None that ended the loop; `join` counts it as well.
                 self._queue.task_done()
         self._queue.task_done()
 

@@ -159,6 +159,7 @@ def create_sinks(
     Raises:
         UsageError: if a name is unknown.
     """
+    # All are found before any is made: a wrong name leaves nothing behind.
     factories = {name: (sinks or SINKS).find(name) for name in dict.fromkeys(names)}
     chosen = context or SinkContext()
     return {name: factory(folder, chosen) for name, factory in factories.items()}
@@ -180,6 +181,7 @@ class SinkWriter(ClosesItself):
         Raises:
             OutputError: if an output cannot be written, or no longer fits its mark.
         """
+        # A new output would lack the frames before the mark, and one left out would stay behind.
         if marks is not None and set(marks) != set(self._sinks):
             msg = (
                 f"the checkpoint is of a run with the outputs {', '.join(sorted(marks))}, not "

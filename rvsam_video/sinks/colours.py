@@ -31,6 +31,7 @@ def davis_palette() -> NDArray[np.uint8]:
     for bit in range(_BITS_PER_CHANNEL):
         for channel in range(3):
             source_bit = 3 * bit + channel
+            # Bit by bit from the top, so that small ids differ most.
             palette[:, channel] |= ((ids >> source_bit & 1) << (7 - bit)).astype(np.uint8)
     return palette
 
@@ -44,6 +45,7 @@ def drawing_colour(object_id: int) -> tuple[int, int, int]:
     """
     red, green, blue = (
         round(_DRAWING_FLOOR + (255 - _DRAWING_FLOOR) * (float(value) / 255) ** _DRAWING_GAMMA)
+        # Ids above 255 share colours; mask files end there anyway.
         for value in davis_palette()[object_id % PALETTE_SIZE]
     )
     return red, green, blue
@@ -59,5 +61,6 @@ def point_colour(point_id: int) -> tuple[int, int, int]:
     Args:
         point_id: 0 or higher.
     """
+    # Nearly full saturation and brightness: no object is drawn in such a colour.
     red, green, blue = colorsys.hsv_to_rgb(point_id * _GOLDEN_RATIO % 1.0, 0.85, 1.0)
     return round(255 * red), round(255 * green), round(255 * blue)

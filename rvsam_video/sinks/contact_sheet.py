@@ -1,4 +1,4 @@
-"""Contact sheets: a video at a glance, as one picture of evenly spaced frames."""
+"""Contact sheets: a video at a glance, as one picture of evenly spaced frames; small pictures."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def contact_sheet(images: Sequence[Image], captions: Sequence[str], columns: int
         )
         raise UsageError(msg)
     columns = min(columns, len(images))
+    # Rounded up.
     rows = -(-len(images) // columns)
     cell_width = max(image.shape[1] for image in images) + 2 * _GAP
     cell_height = max(image.shape[0] for image in images) + _GAP + _CAPTION_HEIGHT
@@ -148,6 +149,7 @@ class ContactSheet:
     def skip(self) -> None:
         """Count the next picture without giving it, for when it is not wanted."""
         self._seen += 1
+        # Half of them go, every second one: the rest stays evenly spaced.
         if len(self._kept) > _SPARES * self._tiles:
             self._stride *= 2
             self._kept = [item for item in self._kept if item.place % self._stride == 0]
@@ -190,3 +192,16 @@ def _thumbnail(image: Image, width: int) -> Image:
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
+
+
+def small_jpeg(image: Image, width: int, quality: int) -> bytes:
+    """Compress a picture for a browser or a contact sheet, scaled down to at most `width` pixels.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        width: in pixels.
+        quality: 1 to 100.
+    """
+    bgr = cv2.cvtColor(_thumbnail(image, width), cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()

@@ -45,6 +45,7 @@ def draw_overlay(result: FrameResult) -> Image:
     """
     canvas: Image = np.array(result.image, dtype=np.uint8, order="C")
     scale = max(1.0, min(canvas.shape[:2]) / _REFERENCE_SIDE)
+    # All masks, then points, then labels: what is small must not be covered.
     boxes = {item.object_id: _draw_mask(canvas, item, scale) for item in result.objects}
     if result.trails is None:
         _draw_points(canvas, result.points, scale)
@@ -56,27 +57,33 @@ def draw_overlay(result: FrameResult) -> Image:
     return canvas
 
 
+# Results compare by identity, so this holds one frame and never a wrong one.
 @lru_cache(maxsize=1)
 def shared_overlay(result: FrameResult) -> Image:
     """Return `draw_overlay` of a result, drawn once for all outputs that show it; read-only."""
     overlay = draw_overlay(result)
+    # An output that drew on it would change what the next one writes.
     overlay.flags.writeable = False
     return overlay
 
 
 def _draw_mask(canvas: Image, item: ObjectResult, scale: float) -> tuple[int, int, int, int] | None:
     """Tint and outline one mask; return its bounding box x, y, width, height, None if empty."""
+    # Seen as bytes: OpenCV knows no bool, and a copy of every mask would cost a pass.
     mask = np.ascontiguousarray(item.mask).view(np.uint8)
     x, y, width, height = cv2.boundingRect(mask)
     if width == 0:
         return None
     colour = drawing_colour(item.object_id)
+    # In the box only: most objects cover a small part of the picture.
     inside = mask[y : y + height, x : x + width]
     window = canvas[y : y + height, x : x + width]
     tint = np.full_like(window, colour)
     blended = cv2.addWeighted(window, 1 - MASK_OPACITY, tint, MASK_OPACITY, 0)
     cv2.copyTo(blended, inside, window)
+    # With holes: the inner edge is an edge of the mask, too.
     contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y))
+    # Dark below bright, so that the line shows on any ground.
     cv2.drawContours(canvas, contours, -1, _DARK, round(3 * scale), cv2.LINE_AA)
     cv2.drawContours(canvas, contours, -1, colour, round(2 * scale), cv2.LINE_AA)
     return x, y, width, height
@@ -85,6 +92,7 @@ def _draw_mask(canvas: Image, item: ObjectResult, scale: float) -> tuple[int, in
 def _draw_points(canvas: Image, points: PointTable, scale: float) -> None:
     """Draw the points that lie in the picture, hidden ones first so that they never cover."""
     height, width = canvas.shape[:2]
+    # First: comparisons with NaN are false, but a lost point may also be infinitely far away.
     near = np.isfinite(points.xy).all(axis=1)
     near &= ((points.xy >= 0) & (points.xy <= (width - 1, height - 1))).all(axis=1)
     near &= points.states != PointState.OUTSIDE
@@ -158,8 +166,6 @@ def _text_colour(background: Colour) -> Colour:
     return _DARK if luma > 140 else _WHITE
 
 
-"""OpenCV takes fixed-point coordinates; 1/16 pixel keeps slow points from jumping."""
-
 _LARGEST, _SMALLEST = 4.0, 1.5
 """Radii of dots in pixels of a picture of 480 lines: few points are large, thousands small."""
 
@@ -180,12 +186,14 @@ def draw_trails(
     """
     stroke = max(1, round(scale))
     for number, trail in zip(points.ids.tolist(), trails, strict=True):
+        # OpenCV draws integers, and NaN turned into one is a place far off.
         for way in _unbroken(trail):
             fixed = np.rint(way * (1 << _SUBPIXEL_BITS)).astype(np.int32)
             colour = point_colour(number)
             cv2.polylines(canvas, [fixed], False, colour, stroke, cv2.LINE_AA, _SUBPIXEL_BITS)
     spacing = float(np.sqrt(canvas.shape[0] * canvas.shape[1] / max(len(points), 1)))
     radius = min(max(_SHARE * spacing, _SMALLEST * scale), _LARGEST * scale)
+    # Hidden ones first, so that they never cover a seen one.
     for row in np.flatnonzero(points.states == PointState.HIDDEN).tolist():
         _circle(canvas, points, row, radius, stroke)
     for row in np.flatnonzero(points.visible).tolist():

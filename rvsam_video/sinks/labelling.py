@@ -38,7 +38,9 @@ def outlines(mask: NDArray[np.bool_]) -> list[Polygon]:
     # OpenCV's contours run through the centres of pixels. Each pixel made four, they run a quarter
     # of a pixel inside the true edge, close enough for every pixel to fall on its own side.
     doubled = inside.repeat(2, axis=0).repeat(2, axis=1)
+    # Outer ones only: neither COCO's polygons nor CVAT's have holes.
     contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    # From centres of half pixels to pixels counted from the picture's corner.
     polygons = [(contour[:, 0].astype(np.float32) + 0.5) / 2 + (x, y) for contour in contours]
     polygons.sort(key=_area, reverse=True)
     return [np.asarray(polygon, np.float32) for polygon in polygons]
@@ -86,11 +88,13 @@ class CocoSink(LinesSink):
             "info": {"description": str(self._context.video_id)},
             "categories": [{"id": 1, "name": "object", "supercategory": ""}],
         }
+        # The object is left open: images and annotations are written one by one behind it.
         file.write(json.dumps(head)[:-1].encode() + b', "images": [')
         for place, record in enumerate(lines.read()):
             file.write((",\n" if place else "\n").encode() + json.dumps(record["image"]).encode())
         file.write(b'\n], "annotations": [')
         count = 0
+        # A second reading instead of a list: memory does not grow with the video.
         for record in lines.read():
             for item in record["annotations"]:
                 count += 1
@@ -145,6 +149,7 @@ class CvatSink(LinesSink):
         most, frames, size = _extent(lines)
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
         file.write("<version>1.1</version>\n<meta><task>")
+        # Quoted as an attribute, which covers text as well; the quotes themselves are cut off.
         file.write(f"<name>{quoteattr(self._name)[1:-1]}</name><size>{frames}</size>")
         file.write("<mode>interpolation</mode><labels>")
         for key in most:
@@ -169,6 +174,7 @@ def _extent(lines: LineLog) -> tuple[dict[str, int], int, list[int]]:
         frames, size = record["frame"] + 1, record["size"]
         for key, parts in record["objects"].items():
             most[key] = max(most.get(key, 0), len(parts))
+    # As numbers: as text 10 would stand before 2.
     return {key: most[key] for key in sorted(most, key=int)}, frames, size
 
 
@@ -180,6 +186,7 @@ def _track(lines: LineLog, key: str, part: int) -> Iterator[tuple[int, bool, lis
         if part < len(parts):
             last = parts[part]
             yield record["frame"], False, last
+        # CVAT interpolates to the next key frame, so an end has to be said, with some polygon.
         elif last is not None:
             yield record["frame"], True, last
             last = None

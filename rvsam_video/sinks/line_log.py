@@ -46,6 +46,7 @@ class LineLog:
         Raises:
             OutputError: if it cannot be written.
         """
+        # Without blanks: these files grow with every frame and object.
         self._file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
 
     def commit(self) -> Mark:
@@ -60,6 +61,7 @@ class LineLog:
     def read(self) -> Iterator[dict[str, Any]]:
         """Yield the lines again, one in memory at a time."""
         with self._file.path.open("rb") as file:
+            # Lines, not one document: a killed run leaves whole lines up to the mark.
             for line in file:
                 yield json.loads(line)
 
@@ -105,6 +107,7 @@ class LinesSink(ABC):
         """Build the file; it appears in one step when it is whole."""
         del complete
         self._lines.end()
+        # In one step: whoever watches the folder never sees half a file.
         with writing(self._target), replacing(self._target) as temporary:
             self.build(self._lines, temporary)
         return [self._target]

@@ -47,12 +47,14 @@ class PictureFolder(ABC):
         self._next = mark["next_frame"] if mark else 0
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
+            # Of a run that was killed while it wrote one.
             for leftover in self._folder.glob(temporary_name("*.png")):
                 leftover.unlink()
             self._remove_from(self._next)
 
     def _remove_from(self, index: int) -> None:
         path = self._path(index)
+        # Up to the first gap: what stands further on is written over when its frame comes.
         while path is not None and path.exists():
             path.unlink()
             index += 1
@@ -69,6 +71,8 @@ class PictureFolder(ABC):
         """Write one file in one step."""
         path = self._folder / f"{self._stem(result.index)}.png"
         picture = self.picture(result)
+        # Not waited for one by one: the disk is slow to promise, so a whole checkpoint waits at
+        # once.
         with replacing(path, durable=False) as temporary:
             picture.save(temporary, format="PNG", compress_type=_COMPRESSION)
         self._unsynced.append(path)
@@ -77,6 +81,7 @@ class PictureFolder(ABC):
     def commit(self) -> Mark:
         """Wait for the disk to have the files written since the last commit."""
         with writing(self._folder):
+            # Contents first, then the folder's names for them.
             for path in self._unsynced:
                 sync_file(path)
             sync_folder(self._folder)
@@ -105,6 +110,7 @@ class MaskSink(PictureFolder):
 
     def picture(self, result: FrameResult) -> Image.Image:
         """Return the index map with its palette."""
+        # Mode L becomes P with its palette; the pixels stay the object ids.
         picture = Image.fromarray(result.index_map())
         picture.putpalette(_palette_bytes())
         return picture

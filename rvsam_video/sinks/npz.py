@@ -67,6 +67,7 @@ class _Head:
 
 def _assemble(lines: LineLog, archive: zipfile.ZipFile) -> None:
     heads = [_Head.of(record) for record in lines.read()]
+    # Known only at the end: objects may join in any frame.
     keys = sorted({key for head in heads for key in head.scores}, key=int)
     _add(archive, "frames", np.array([head.frame for head in heads], np.int64))
     _add(archive, "times", np.array([head.time for head in heads], np.float64))
@@ -76,6 +77,7 @@ def _assemble(lines: LineLog, archive: zipfile.ZipFile) -> None:
     height, width = heads[0].size if heads else (0, 0)
     shape = (len(heads), len(keys), height, width)
     with _member(archive, "masks") as file:
+        # Header and rows by hand: numpy.savez would want all masks in memory at once.
         npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for masks in _masks(lines, keys):
             file.write(masks.tobytes())
@@ -96,6 +98,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
     # A fixed date: the same run gives the same bytes.
     info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
     info.compress_type = zipfile.ZIP_DEFLATED
+    # The size is not known when the member begins; without this 2 GiB would be the end.
     return archive.open(info, "w", force_zip64=True)
 
 

@@ -62,6 +62,7 @@ def draw_timelines(objects: Mapping[int, Timeline], seconds: tuple[float, float]
 def _draw_panel(panel: Image, object_id: int, timeline: Timeline) -> None:
     colour = drawing_colour(object_id)
     panel[:, _LEFT : _LEFT + PLOT_COLUMNS] = _FLOOR
+    # An object that is never seen has a flat line, not a division by zero.
     most = float(np.nanmax(timeline.area, initial=0)) or 1.0
     _text(panel, str(object_id), (10, 22), colour, 0.6)
     _text(panel, f"{100 * most:.3g}%", (10, 44), _FAINT)
@@ -69,6 +70,7 @@ def _draw_panel(panel: Image, object_id: int, timeline: Timeline) -> None:
     xs = _LEFT + columns * (PLOT_COLUMNS - 1) // max(1, len(columns) - 1)
     for run in _runs(timeline.area):
         heights = timeline.area[run] / most
+        # Each panel has its own scale: a small object's changes would not show in a common one.
         _fill(panel, xs[run], heights, colour)
         _line(panel, xs[run], np.clip(timeline.score[run], 0, 1))
 
@@ -88,6 +90,7 @@ def _fill(
 ) -> None:
     curve = np.stack([xs, _rows(heights)], axis=1)
     ends = [[xs[-1], _PANEL - 1], [xs[0], _PANEL - 1]]
+    # Darker than the object's colour, so that the white line of the score stands out.
     shaded = [round(0.55 * value) for value in colour]
     cv2.fillPoly(panel, [np.concatenate([curve, ends]).astype(np.int32)], shaded, cv2.LINE_AA)
 

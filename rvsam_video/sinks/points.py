@@ -51,6 +51,8 @@ class PointsSink:
         """Write the header, or cut the table back to the mark."""
         with writing(self._file.path):
             self._file.path.parent.mkdir(parents=True, exist_ok=True)
+        # Written in place, not built at the end: a table grows by appending, and can be read
+        # meanwhile.
         self._file.open(mark["size"] if mark else 0)
         if not mark:
             self._file.write((",".join(POINT_COLUMNS) + "\n").encode())
@@ -148,7 +150,9 @@ class ArraysSink:
         points = result.points
         row = np.zeros((), self._row)
         row["frames"], row["times"] = result.index, result.time
+        # Points that do not live yet have no row in the result, but a place in the arrays.
         row["xy"] = np.nan
+        # Ids are rows here: they count from 0 in the order of the queries.
         row["xy"][points.ids] = points.xy
         row["visible"][points.ids] = points.visible
         row["confidence"][points.ids] = points.confidence
@@ -165,6 +169,8 @@ class ArraysSink:
         with replacing(self._target) as temporary, ZipFile(temporary, "w") as archive:
             _add_array(archive, "ids", self._queries.ids)
             _add_array(archive, "queries", _table(self._queries))
+            # Column by column through the rows, once for each: five readings instead of all in
+            # memory.
             for name in self._row.names or ():
                 self._add_column(archive, name)
         self.close()
@@ -187,6 +193,7 @@ class ArraysSink:
                 file.write(np.ascontiguousarray(block[name]).tobytes())
 
     def _blocks(self) -> Iterator[NDArray[Any]]:
+        # Whole rows at a time.
         size = max(1, _BLOCK_BYTES // self._row.itemsize) * self._row.itemsize
         with self._rows.path.open("rb") as file:
             while data := file.read(size):

@@ -79,6 +79,7 @@ class RleSink(LinesSink):
             opening = json.dumps(entry)[:-1] + ', "segmentations": ['
             file.write((",\n" if position else "\n").encode() + opening.encode())
             with column.path.open("rb") as segmentations:
+                # Already JSON, and as long as the video: copied, never read into memory.
                 shutil.copyfileobj(segmentations, file)
             file.write(b"]}")
         file.write(b"\n]\n")
@@ -109,6 +110,7 @@ def _columns(lines: LineLog) -> Iterator[list[_Column]]:
 
 def _segment(item: ObjectResult) -> dict[str, Any]:
     code = coco_code(item.mask) if item.visible else None
+    # A score of an object that was not looked for means nothing, so no mean counts it.
     return {"score": float(item.score) if item.prompted else None, "rle": code}
 
 
@@ -118,6 +120,7 @@ class _Column:
     def __init__(self, object_id: int, folder: Path) -> None:
         self.object_id = object_id
         self.path = folder / f"rle-object-{object_id}.txt"
+        # Emptied: a killed run may have left one.
         self.path.write_bytes(b"")
         self._pending: list[str] = []
         self._frames = 0
@@ -139,6 +142,7 @@ class _Column:
 
     def pad(self, frames: int) -> None:
         """Append nulls until there are entries for so many frames."""
+        # Entries are found by position, so frames that could not be read need one, too.
         while self._frames < frames:
             self._append("null")
 
@@ -150,6 +154,7 @@ class _Column:
 
     def spill(self) -> None:
         """Move what was collected into the file."""
+        # Opened for each block: with hundreds of objects, open files would run out.
         with self.path.open("a", encoding="ascii") as file:
             file.writelines(self._pending)
         self._pending.clear()

@@ -14,19 +14,18 @@ from PIL import Image as PillowImage
 from rvsam_video.frame import Image
 from rvsam_video.results import FrameResult
 from rvsam_video.sinks.base import Mark, SinkContext
-from rvsam_video.sinks.contact_sheet import contact_sheet
+from rvsam_video.sinks.contact_sheet import contact_sheet, small_jpeg
 from rvsam_video.sinks.drawing import shared_overlay
 from rvsam_video.sinks.line_log import LineLog
 from rvsam_video.sinks.names import CONTACT_SHEET_FILE, PARTS_FOLDER, PLOT_FILE
 from rvsam_video.sinks.plots import PLOT_COLUMNS, Timeline, draw_timelines
-from rvsam_video.sinks.small_jpeg import small_jpeg
 from rvsam_video.writing import AppendFile, replacing
 
 _TILES = 12
 _TILE_WIDTH = 320
 _DENSE = 64
-"""Of the first so many frames every one is kept for the sheet, of the next as many again every
-second, then every fourth, and so on: 64 for each doubling of the video's length."""
+"""Frames kept for the sheet at each doubling of the video's length: of the first 128 every one, of
+the next 128 every second, of the next 256 every fourth, and so on."""
 _JPEG_QUALITY = 92
 
 
@@ -63,6 +62,7 @@ class SummarySink:
         }
         if _is_kept(self._place):
             data = small_jpeg(shared_overlay(result), _TILE_WIDTH, _JPEG_QUALITY)
+            # Where it will stand: the line is written after it, but must say so.
             record["picture"] = [self._pictures.size, len(data)]
             self._pictures.write(data)
         self._lines.add(record)
@@ -93,8 +93,10 @@ class SummarySink:
         numbered = enumerate(self._lines.read())
         kept = {place: record for place, record in numbered if "picture" in record}
         places = np.array(list(kept))
+        # Evenly spaced over the video, each moved to the nearest picture that was kept.
         wanted = np.linspace(0, self._place - 1, _TILES)
         nearest = np.abs(places[None] - wanted[:, None]).argmin(axis=1)
+        # Short videos have fewer pictures than tiles; none is shown twice.
         chosen = [kept[int(place)] for place in np.unique(places[nearest])]
         captions = [f"frame {record['frame']}  {record['time']:.2f} s" for record in chosen]
         return contact_sheet(list(self._thumbnails(chosen)), captions)
@@ -113,6 +115,7 @@ class SummarySink:
         first = last = 0.0
         for place, record in enumerate(self._lines.read()):
             first, last = (record["time"] if place == 0 else first), record["time"]
+            # Means over the frames of a column: a long video has many in one.
             column = place * columns // self._place
             for key, (area, score) in record["objects"].items():
                 entry = sums.setdefault(int(key), np.zeros((columns, 3)))

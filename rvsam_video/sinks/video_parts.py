@@ -60,9 +60,11 @@ class PresentationClock:
         """
         exact = seconds * TICKS_PER_SECOND
         following = self.last + _MILLISECOND
+        # A time that is no number counts as "just after the last", by the source's own clock.
         source = round(exact) if math.isfinite(exact) else self.origin + following
         if self.last < 0:
             self.origin = 0 if 0 <= source <= _LONGEST_LEAD else source
+        # Small steps back are jitter and are pushed forward below; only leaps move the origin.
         elif not -_LONGEST_FALL <= source - self.origin - self.last <= _LONGEST_GAP:
             self.origin = source - following
         ticks = source - self.origin
@@ -86,6 +88,7 @@ class PacketLog:
         stream: path of the `.h264` file; the index stands beside it.
     """
 
+    # Little-endian and of one size: a mark cuts the index at a whole record.
     _RECORD = np.dtype([("pts", "<i8"), ("offset", "<i8"), ("size", "<i4"), ("key", "<i4")])
     _RECORDS_PER_READ = 4096
 
@@ -110,12 +113,14 @@ class PacketLog:
     def add(self, packets: Sequence[EncodedPacket]) -> None:
         """Append packets."""
         for packet in packets:
+            # Before the packet is written: its offset is where the stream ends now.
             record = (packet.pts, self._stream.size, len(packet.data), packet.key)
             self._index.write(np.array(record, self._RECORD).tobytes())
             self._stream.write(packet.data)
 
     def sync(self) -> None:
         """Wait for the disk to have all packets."""
+        # The stream first: no record may point at bytes that a crash has lost.
         self._stream.sync()
         self._index.sync()
 
@@ -194,6 +199,8 @@ class PartEncoder:
     def __init__(self, kind: Encoding, width: int, height: int) -> None:
         context = cast(VideoCodecContext, av.CodecContext.create(kind.encoder, "w"))
         _configure(context, kind, width, height)
+        # Parameter sets apart from the packets, where MP4 wants them; the bare stream gets them by
+        # hand.
         context.flags |= Flags.global_header
         self._context = context
 
@@ -283,6 +290,7 @@ def join(
             container.metadata["comment"] = comment
         for item, duration in _with_durations(log.read()):
             packet = av.Packet(item.data)
+            # Equal, since no encoder here reorders frames.
             packet.pts = packet.dts = item.pts
             packet.duration = duration
             packet.time_base = _TIME_BASE
@@ -296,5 +304,6 @@ def _with_durations(packets: Iterator[EncodedPacket]) -> Iterator[tuple[EncodedP
     duration = _DEFAULT_DURATION
     for packet, following in itertools.pairwise(itertools.chain(packets, [None])):
         if packet is not None:
+            # Variable frame rates: each frame lasts until the next one, whatever the nominal rate.
             duration = following.pts - packet.pts if following else duration
             yield packet, duration

@@ -79,6 +79,8 @@ class DrawnVideo:
         self._clock = PresentationClock(mark["origin"], mark["last"])
         self._part = self._committed_part = mark["part"]
         self._part_start = (mark["stream_size"], mark["index_size"])
+        # Back to where the part began, not to where the log ended: an encoder cannot go on in a
+        # part.
         self._log.open(*self._part_start)
         self._encode_held(mark["held"])
 
@@ -90,6 +92,7 @@ class DrawnVideo:
         with writing(held.path), held.path.open("rb") as file:
             for _ in range(frames):
                 pts = int.from_bytes(file.read(_TIME_BYTES), "little", signed=True)
+                # I420: a plane of brightness and two of a quarter of its size.
                 planes = np.frombuffer(file.read(width * height * 3 // 2), np.uint8)
                 self._encode(planes.reshape(height * 3 // 2, width), pts)
         self._frames_in_part = frames
@@ -109,8 +112,10 @@ class DrawnVideo:
         planes = _to_i420(picture)
         pts = self._clock.ticks(result.time)
         held = self._held or self._open_held()
+        # As it goes into the encoder: converting from RGB again might round otherwise elsewhere.
         held.write(pts.to_bytes(_TIME_BYTES, "little", signed=True))
         held.write(planes.tobytes())
+        # Held first: a packet without its held frame could not be made again.
         self._encode(planes, pts)
         self._frames_in_part += 1
         if self._frames_in_part == PART_FRAMES:
@@ -143,6 +148,7 @@ class DrawnVideo:
             self._append(packets, encoder)
 
     def _append(self, packets: Sequence[EncodedPacket], encoder: PartEncoder) -> None:
+        # Once a part, before its first packet, so that the bare stream plays from any part on.
         if packets and self._log.sizes == self._part_start:
             self._log.add_header(encoder.header)
         self._log.add(packets)
@@ -164,6 +170,7 @@ class DrawnVideo:
         self._log.sync()
         if self._held is not None:
             self._held.sync()
+        # One commit late, see there.
         self._remove_held_before(self._committed_part)
         self._committed_part = self._part
         return {
@@ -222,6 +229,7 @@ def _to_i420(image: Image) -> NDArray[np.uint8]:
     """Pad to even sides and convert; (H', W', 3) RGB to (H' * 3 / 2, W') uint8 planes."""
     height, width = image.shape[:2]
     if width % 2 or height % 2:
+        # The edge repeated, not black: a dark line would draw the eye.
         image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
 

@@ -138,12 +138,14 @@ class Tally:
 
     def of_expected(self) -> str:
         """Return e.g. "119 of 200 frames", or "119 of about 200 frames"."""
+        # Estimates can be too low; "30 of 28 frames" helps nobody.
         if self.expected is None or self.expected <= self.frames:
             return count(self.frames, "frame")
         return f"{self.frames} of {self._about}{count(self.expected, 'frame')}"
 
     def note(self, sentence: str) -> None:
         """Keep a sentence for the report; the same sentence is kept once."""
+        # In a list and not a set: the report keeps the order in which things happened.
         if sentence not in self.notes:
             self.notes.append(sentence)
 
@@ -157,6 +159,7 @@ class Tally:
         sentences = list(self.notes)
         if self.stopped:
             sentences.append(f"stopped at a damaged {self.piece} after {self.of_expected()}")
+        # Either stopped or passed over: the damage that ended the reading is not told twice.
         elif self.bad:
             sentences.append(f"passed over {count(self.bad, f'damaged {self.piece}')}")
         if self.damaged:
@@ -197,6 +200,7 @@ class RisingClock:
         """Return the time of the next frame in seconds."""
         if self.last is None:
             self.last = 0.0 if time is None else time
+        # Not rising: sinks and trackers count on time that moves on.
         elif time is None or time <= self.last:
             self.last = self.next()
         else:

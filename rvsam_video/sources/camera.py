@@ -58,8 +58,11 @@ class Camera(ClosesItself):
                 "uses it and that this one may (cameras are numbered from 0)"
             )
             raise SourceError(msg)
+        # Not the clock on the wall, which may be set back.
         self._began = time.monotonic()
+        # What was missed while it woke up is no damage.
         self._tally.bad = 0
+        # Kept to be given out: it was needed for the size, and some cameras wake up slowly.
         self._first: Frame | None = Frame(0, 0.0, image)
         self.size = self._first.size
 
@@ -86,6 +89,7 @@ class Camera(ClosesItself):
 
     def _next(self) -> Frame | None:
         with self._lock:
+            # Asked under the lock: another thread may close between two frames.
             if self._closed:
                 raise SourceError(f"{self.name} was closed; open it again to read from it")
             frame, self._first = self._first, None

@@ -44,6 +44,7 @@ def open_container(place: Place) -> InputContainer:
     """
     options: dict[str, Any] = dict(_FORGIVE_TEXT)
     if place.kind == "stream":
+        # Two limits: for opening and for each later read. Without them PyAV waits for ever.
         options["timeout"] = (OPEN_SECONDS, READ_SECONDS)
         if place.target.startswith("rtsp"):
             # Cameras lose packets over UDP as soon as the network is busy, so TCP comes first.
@@ -62,6 +63,7 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     Raises:
         SourceError: if there is none, or no decoder for it.
     """
+    # FFmpeg's own choice where there are several.
     best = container.streams.best("video")
     if container.format.name in _TEXT_FORMATS:
         msg = f"{name} is a text file, not a video; give the video itself"
@@ -113,6 +115,7 @@ def _plain(error: FFmpegError) -> str:
 def _why_not_opened(place: Place, error: FFmpegError) -> str:
     if place.kind == "stream":
         return _why_no_answer(place.name, error)
+    # Before OSError, of which it is a kind.
     if isinstance(error, av.error.PermissionError):
         return f"{place.name} may not be read: permission denied; change its access rights"
     if isinstance(error, OSError):
@@ -126,6 +129,7 @@ def _why_not_opened(place: Place, error: FFmpegError) -> str:
 
 
 def _why_no_answer(name: str, error: FFmpegError) -> str:
+    # PyAV's errors, which are also the built-in ones of the same name.
     if isinstance(error, av.error.ConnectionRefusedError):
         return f"{name} refused the connection; check the address and that the server is running"
     if isinstance(error, av.error.HTTPNotFoundError):
@@ -151,11 +155,13 @@ def _what_it_is(path: Path | None) -> str:
     if path is not None:
         with path.open("rb") as file:
             head = file.read(_SNIFFED_BYTES)
+    # An MP4 file by its first box, yet FFmpeg found no index in it.
     if head[4:8] == b"ftyp":
         return (
             "is an MP4 file without its index, so no frame can be found: the recording or the "
             "copy broke off; copy it again, or repair it with a tool such as untrunc"
         )
+    # Zero bytes are in nearly all binary files and in no UTF-8 text.
     if head and b"\0" not in head and _is_text(head):
         return "is a text file, not a video; give the video itself"
     return (

@@ -29,6 +29,7 @@ class Orientation(NamedTuple):
         """Return a view of `image` (H, W, 3), turned."""
         if self.transpose:
             image = image.swapaxes(0, 1)
+        # Negative steps: a view, no pixel is moved until the copy at the end.
         return image[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
     def size(self, width: int, height: int) -> tuple[int, int]:
@@ -60,6 +61,7 @@ def orientation_of(picture: VideoFrame) -> Orientation:
         return _UPRIGHT
     # Rows of (a b u / c d v / x y w): a point (x, y) is shown at (ax + cy, bx + dy), y downwards.
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]
+    # A quarter turn swaps the axes; matrices of files are never far from a multiple of 90 degrees.
     if abs(b) > abs(a):
         return Orientation(transpose=True, flip_x=bool(c < 0), flip_y=bool(b < 0))
     return Orientation(flip_x=bool(a < 0), flip_y=bool(d < 0))
@@ -87,6 +89,8 @@ class Converter:
     def __call__(self, picture: VideoFrame) -> Image:
         """Return the (H, W, 3) uint8 RGB image, C-contiguous; scaled if it has another size."""
         orientation = orientation_of(picture)
+        # The scaler works before the turn, so it is given the sizes as they are stored.
         width, height = orientation.size(*self._size)
         pixels = self._reformatter.reformat(picture, width, height, "rgb24").to_ndarray()
+        # A copy only if it was turned; trackers and networks want rows that follow each other.
         return np.ascontiguousarray(orientation.turn(np.asarray(pixels, np.uint8)))

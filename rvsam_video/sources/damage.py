@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 _MP4_BOXES = frozenset(
     b"ftyp moov mdat free skip wide moof mfra sidx styp ssix uuid meta udta pdin emsg prft".split()
 )
+# Matroska's names of its two outermost parts, with their length bits.
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 
 
@@ -31,6 +32,7 @@ def _ends_of_parts(file: BinaryIO) -> Iterator[int]:
     head = file.read(8)
     file.seek(0)
     if head[:4] == b"RIFF":
+        # The length leaves out name and length themselves.
         yield 8 + int.from_bytes(head[4:8], "little")
     elif int.from_bytes(head[:4], "big") == _EBML:
         yield _end_of_segment(file)
@@ -44,8 +46,10 @@ def _ends_of_boxes(file: BinaryIO) -> Iterator[int]:
     # Other names are no boxes but something that was appended: nothing follows from them.
     while (head := file.read(16))[4:8] in _MP4_BOXES:
         length = int.from_bytes(head[:4], "big")
+        # 1 says that the true length follows in 64 bits.
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
+        # 0 says "to the end of the file", so nothing is missing by definition.
         if length < 8:
             return
         start += length
@@ -66,6 +70,7 @@ def _end_of_segment(file: BinaryIO) -> int:
 def _variable_length(file: BinaryIO) -> int | None:
     """Read a number whose leading zero bits tell its length; all ones mean "unknown"."""
     first = file.read(1)
+    # As many zero bits in front, as many bytes follow.
     more = 8 - first[0].bit_length() if first else 0
     unknown = (1 << (7 * (more + 1))) - 1
     value = int.from_bytes(first + file.read(more), "big") & unknown
@@ -94,6 +99,7 @@ class HoleFinder:
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self._active = container.format.name.startswith("matroska")
         self._stream = stream.index
+        # At an unknown rate of 1 only pauses of seconds count: rather no hole than one too many.
         self._shortest_pause = HOLE_FRAMES / float(stream.average_rate or 1)
         self._begin = self._end = -1
         self._newest: float | None = None
@@ -149,6 +155,7 @@ def read_index(container: InputContainer, stream: VideoStream) -> PacketIndex:
     # One entry is what probing the file found, not an index.
     if len(entries) < 2 or not container.format.name.startswith(_INDEXED_FORMATS):
         return PacketIndex()
+    # What an edit list cuts away is decoded, but never shown.
     shown = sum(not entry.is_discard for entry in entries)
     return PacketIndex(len(entries), shown, max(entry.pos for entry in entries))
 

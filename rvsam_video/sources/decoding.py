@@ -83,6 +83,7 @@ class VideoDecoder:
                     yield self._clock.read(picture.time), picture
             if self.tally.stopped:
                 return
+        # Only here: a reading that was left early proves nothing about the file's end.
         self._note_missing()
 
     def _decoded(self) -> Iterator[list[VideoFrame]]:
@@ -99,6 +100,7 @@ class VideoDecoder:
         """Give the packets of the stream, and None where some could not be found."""
         failures = 0
         packets = self._container.demux()
+        # Not for ever: some demuxers fail at the same place each time.
         while failures < MOST_FAILURES:
             try:
                 for packet in packets:
@@ -118,11 +120,14 @@ class VideoDecoder:
                 return
             except _UNFINDABLE:
                 failures += 1
+                # Once for a run of failures: they are one hole.
                 if failures == 1:
                     yield None
+                # The generator ended with its error; a new one goes on where the file stands.
                 packets = self._container.demux()
 
     def _decode(self, packet: _AnyPacket | None) -> list[VideoFrame]:
+        # A packet marked as corrupt still goes to the decoder, which may conceal the damage.
         broken = packet is None or packet.is_corrupt
         pictures = None
         if packet is not None and not (broken and self._stop):
@@ -131,6 +136,7 @@ class VideoDecoder:
         if pictures is not None and not broken:
             return pictures
         self._damage(packet)
+        # What was read before the damage is given in full.
         return self._held_back() if self._stop else pictures or []
 
     def _try(self, packet: _AnyPacket) -> list[VideoFrame] | None:
@@ -149,6 +155,7 @@ class VideoDecoder:
         self.tally.bad += 1
         self.tally.stopped = self._stop
         begin = None if packet is None else packet.pts
+        # Pictures up to the newest packet had been decoded by then; doubt begins behind it.
         begin = self._newest + 1 if begin is None else begin
         self._doubtful_from = min(
             begin, begin if self._doubtful_from is None else self._doubtful_from
@@ -164,10 +171,12 @@ class VideoDecoder:
 
     def _is_doubtful(self, picture: VideoFrame) -> bool:
         """Whether a picture is damaged or builds on one that is."""
+        # It builds on no other: whatever was wrong before is over.
         if picture.key_frame:
             self._doubtful_from = None
         if picture.is_corrupt or self._doubtful_from is None:
             return picture.is_corrupt
+        # Pictures that are shown before the damage were whole, though they come out after it.
         return picture.pts is None or picture.pts >= self._doubtful_from
 
     def _is_late(self, picture: VideoFrame) -> bool:
@@ -183,6 +192,7 @@ class VideoDecoder:
         lists and longer sound tracks make honest files disagree with them.
         """
         missing = self._index.listed - self._packets
+        # The last packet was seen, so the file is whole and the missing ones lay in the middle.
         if missing > 0 and self._position >= self._index.last:
             self.tally.note(f"{missing} of {self._index.listed} packets could not be found")
         elif missing > 0 or (not self._index.listed and self._broke_off()):
@@ -199,4 +209,6 @@ class VideoDecoder:
             return False
         begin = float((self._stream.start_time or 0) * (self._stream.time_base or 0))
         seconds = declared_seconds(self._container, self._stream)
+        # One interval of tolerance: headers round lengths. Without a length, cut off is proof
+        # enough.
         return seconds == 0 or self._clock.next() - begin < seconds - self._clock.interval

@@ -43,6 +43,8 @@ class DecordVideo(ClosesItself):
         self.name = place.name
         try:
             self._reader = _decord().VideoReader(place.target)
+            # The first frame at once: for its size, and since opening alone does not show that it
+            # decodes.
             height, width = _pixels(self._reader[0]).shape[:2]
         except _failures() as error:
             msg = f"{self.name} cannot be read by decord; choose the reader 'pyav' instead"
@@ -63,6 +65,7 @@ class DecordVideo(ClosesItself):
             SourceError: if the source was closed.
         """
         tally = self._tally = Tally("frame", self.frame_count)
+        # Counted as in a full reading, so that reports and indices agree.
         tally.frames = min(self._start, self.frame_count)
         for index in range(self._start, self.frame_count):
             try:
@@ -113,6 +116,7 @@ def _decord() -> Any:  # noqa: ANN401 (decord has no types)
             "run: pip install 'rvsam-video[decord]', or choose the reader 'pyav'"
         )
         raise UsageError(msg) from error
+    # FFmpeg inside it would write every broken packet to standard error.
     decord.logging.set_level(decord.logging.QUIET)
     return decord
 

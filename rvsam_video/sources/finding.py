@@ -28,6 +28,7 @@ def is_pattern(text: str) -> bool:
 def natural_key(path: Path) -> tuple[list[str | int], str]:
     """Return a sort key that puts `2.jpg` before `10.jpg`."""
     parts: list[str | int] = list(re.split(r"(\d+)", path.name.casefold()))
+    # With its group, split alternates: text, digits, text ... so kinds never meet in a comparison.
     parts[1::2] = map(int, parts[1::2])
     # 1.jpg and 01.jpg would be equal, and their order left to chance.
     return parts, path.name
@@ -39,6 +40,7 @@ def images_in_folder(folder: Path) -> list[Path]:
     Raises:
         SourceError: if there is none, or the folder holds two pictures of some frames.
     """
+    # Hidden files are thumbnails and the like of other systems.
     files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     images = _images(files)
     if not images:
@@ -53,6 +55,7 @@ def images_of_pattern(pattern: str) -> list[Path]:
         SourceError: if there is none, or there are two pictures of some frames.
     """
     path = Path(pattern)
+    # Path.glob takes relative patterns only.
     parts = path.parts[1:] if path.anchor else path.parts
     files = list(Path(path.anchor).glob("/".join(parts)))
     if not files:

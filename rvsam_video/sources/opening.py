@@ -66,6 +66,7 @@ def _open(
     what: str | Path | int, reader: Reader, on_bad_frame: BadFrames, start: int
 ) -> FrameSource:
     text = os.fspath(what) if isinstance(what, str | Path) else str(what)
+    # A text of digits is a camera, since the command line knows no numbers; ./0 is a file.
     if isinstance(what, int) or (isinstance(what, str) and what.isdecimal()):
         _refuse(f"camera {text}", reader, start)
         return _camera(int(text), on_bad_frame)
@@ -75,6 +76,7 @@ def _open(
         return _video(address(what), reader, on_bad_frame, start)
     if (paths := _images(text)) is not None:
         _refuse(printable(text), reader)
+        # Each kind loads its own library, and only when it is opened.
         from rvsam_video.sources.pictures import ImageSequence
 
         return ImageSequence(paths, printable(text), on_bad_frame=on_bad_frame, start=start)
@@ -86,6 +88,7 @@ def _images(text: str) -> list[Path] | None:
     path = Path(text)
     if path.is_dir():
         return images_in_folder(path)
+    # Looked up first: a file may hold brackets in its name and be no pattern.
     if not path.exists():
         return images_of_pattern(text) if is_pattern(text) else None
     return [path] if path.suffix.lower() in IMAGE_SUFFIXES else None
@@ -110,6 +113,7 @@ def _video(place: Place, reader: Reader, on_bad_frame: BadFrames, start: int) ->
     from rvsam_video.sources.video_file import VideoSource
 
     source = VideoSource(place, on_bad_frame=on_bad_frame, start=start)
+    # Known only once it is open: the same address may be a recording or a live stream.
     if source.live and start:
         source.close()
         _refuse(place.name, reader, start)

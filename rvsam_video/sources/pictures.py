@@ -71,6 +71,7 @@ class ImageSequence(ClosesItself):
         Raises:
             SourceError: if a picture has another size than the first, or after `close`.
         """
+        # A new account for each reading, or broken pictures would be counted again and again.
         tally = self._tally = self._new_tally()
         tally.frames = min(self._start, len(self._paths))
         for index in range(self._start, len(self._paths)):
@@ -92,6 +93,7 @@ class ImageSequence(ClosesItself):
         if not 0 <= index < len(self._paths):
             msg = f"{self.name} has frames 0 to {len(self._paths) - 1}, not {index}"
             raise IndexError(msg)
+        # One of its own: looking at a single picture is no reading of the sequence.
         tally = self._new_tally()
         frame = self._read(index, tally)
         if frame is None:
@@ -111,6 +113,7 @@ class ImageSequence(ClosesItself):
             if image is not None:
                 height, width = image.shape[:2]
                 return width, height
+            # With `stop` the first picture must be whole: there is nothing before the damage.
             if self._stop:
                 break
         reasons = "; ".join(self._tally.notes)
@@ -124,6 +127,7 @@ class ImageSequence(ClosesItself):
         if image is None:
             return None
         frame = Frame(index, index / DEFAULT_RATE, image)
+        # Raised, not scaled as in videos: such a folder holds more than one clip.
         if frame.size != self.size:
             (width, height), (first_width, first_height) = frame.size, self.size
             msg = (

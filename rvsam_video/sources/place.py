@@ -59,6 +59,7 @@ def address(text: str) -> Place:
         )
         raise SourceError(msg)
     # User, password and the query, which may be a key, must not land in logs and run folders.
+    # From the last @: a password may hold one.
     name = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
     return Place("stream", printable(name.geturl()), text)
 
@@ -81,4 +82,5 @@ def video_file(text: str) -> Place:
 
 def printable(text: str) -> str:
     """Return a file name such that it can be printed, whatever bytes it is made of."""
+    # Names of files need not be UTF-8 on Linux, but what is printed or written as JSON must be.
     return os.fsencode(text).decode("utf-8", "replace")

@@ -60,9 +60,11 @@ class Prefetch(ClosesItself, Generic[_T]):
 
     def __init__(self, items: Iterable[_T], depth: int, policy: Policy) -> None:
         self._belt: _Belt[_T] = _Belt(depth, policy)
+        # A daemon: one that hangs in a camera's driver must not keep the program from ending.
         thread = Thread(
             target=_fill, args=(self._belt, items), name="rvsam-video-prefetch", daemon=True
         )
+        # Bound to belt and thread only: with `self` in it this object would never be let go.
         self._finish = weakref.finalize(self, _end, self._belt, thread)
         thread.start()
 
@@ -99,6 +101,7 @@ class _Belt(Generic[_T]):
     def put(self, item: _T) -> bool:
         """Add an item, making room as the policy says; False if nobody wants it any more."""
         with self._changed:
+            # A loop: waking up does not mean that there is room, another reason may have woken it.
             while len(self._items) >= self._depth and not self._cancelled:
                 if self._drop:
                     self._items.popleft()
@@ -115,9 +118,11 @@ class _Belt(Generic[_T]):
         with self._changed:
             while not self._items and not self._ended:
                 self._changed.wait(WAKE_SECONDS)
+            # Items before the end and before the error: what was read is given out in full.
             if self._items:
                 self._changed.notify_all()
                 return self._items.popleft()
+            # Raised once; whoever asks again gets the ordinary end.
             error, self._error = self._error, None
         raise error or StopIteration
 
@@ -148,6 +153,7 @@ def _fill(belt: _Belt[_T], items: Iterable[_T]) -> None:
         # A generator that was left early holds files open, and must be closed in its own thread.
         if (close := getattr(iterator, "close", None)) is not None:
             close()
+    # All of them, also KeyboardInterrupt: a thread that dies silently would leave a reader waiting.
     except BaseException as raised:
         error = raised
     belt.end(error)

@@ -80,9 +80,13 @@ class Reconnecting(ClosesItself):
             try:
                 for frame in self._source:
                     now = time.monotonic()
+                    # The source's own clock starts the common one, which runs on while it is lost.
                     began = now - frame.time if began is None else began
                     if first is None:
+                        # A millisecond at least: times must rise, also if the two clocks disagree.
                         first, offset = frame, max(now - began, last + 0.001) - frame.time
+                    # A new connection counts from 0 again; what a source itself leaves out stays
+                    # left out.
                     index, last = max(index + 1, frame.index), frame.time + offset
                     self._frames += 1
                     yield self._fitted(Frame(index, last, frame.image))
@@ -101,16 +105,19 @@ class Reconnecting(ClosesItself):
 
     def _come_back(self) -> bool:
         """Try until the source is there again; False when patience is at its end."""
+        # Taken before closing, and added only if it comes back: until then it is the newest one.
         report = self._source.report
         self._source.close()
         until = time.monotonic() + self._patience
         wait = FIRST_WAIT_SECONDS
+        # Waits first: whatever failed a moment ago mostly fails at once again.
         while time.monotonic() < until and not self._closed.wait(wait):
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
             try:
                 source = self._reopen()
             except SourceError:
                 continue
+            # `close` may have come while it was being opened.
             with self._lock:
                 if self._closed.is_set():
                     source.close()

@@ -39,12 +39,15 @@ class VideoSource(ClosesItself):
     def __init__(self, place: Place, *, on_bad_frame: BadFrames = "skip", start: int = 0) -> None:
         self._place, self._start, self._stop = place, start, on_bad_frame == "stop"
         reading = Reading(place, stop=self._stop)
+        # Opened and decoded once already, so the first iteration takes this one over.
         self._next_reading: Reading | None = reading
+        # Weak: an iteration that was forgotten closes its file when it is collected.
         self._open = WeakSet([reading])
         self._tally = reading.tally
         self._closed = False
         self.name = place.name
         self.size = reading.size
+        # A recording at an address ends by itself and loses nothing while nobody reads.
         self.live = place.kind == "stream" and reading.endless
         self.frame_count = self._tally.expected
 
@@ -65,9 +68,12 @@ class VideoSource(ClosesItself):
         try:
             for index, time, picture in reading:
                 self._note_size(picture, index)
+                # Decoded from the beginning, not sought: seeking gives other indices in damaged
+                # files.
                 if index >= self._start:
                     yield Frame(index, time, convert(picture))
         finally:
+            # Kept open where it cannot be read again, so that the next iteration goes on.
             if self._next_reading is not reading:
                 reading.close()
 

@@ -29,6 +29,7 @@ COOKIE = "rvsam_visitor"
 CLEANING_SECONDS = 60.0
 _T = TypeVar("_T")
 
+# By name and not by path: nothing else of the package can be asked for.
 _PAGE = {
     "": ("index.html", "text/html"),
     "app.js": ("app.js", "text/javascript"),
@@ -52,6 +53,7 @@ def create_app(visitors: Visitors, settings: WebSettings) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def cleaning(_app: Starlette) -> AsyncIterator[None]:
+        # Kept in a variable: a task that nobody holds may be collected while it runs.
         task = asyncio.create_task(_clean_for_ever(visitors))
         try:
             yield
@@ -87,6 +89,7 @@ def create_app(visitors: Visitors, settings: WebSettings) -> Starlette:
 async def _clean_for_ever(visitors: Visitors) -> None:
     while True:
         await asyncio.sleep(CLEANING_SECONDS)
+        # Removing files and ending workers takes time that the server's loop does not have.
         await asyncio.to_thread(visitors.clean)
 
 
@@ -96,13 +99,16 @@ def _visiting(visitors: Visitors, handler: Handler) -> Callable[[Request], Await
     async def answer(request: Request) -> Response:
         try:
             known = visitors.find(request.cookies.get(COOKIE))
+            # Only loading the page makes a visitor: stray requests must not use up the places.
             if known is None and request.url.path != "/api/start":
                 raise UsageError("your session has ended; load the page again")
             visitor = known or visitors.welcome()
             response = await handler(request, visitor)
             if known is None:
+                # Not for scripts, and never sent along by pages of other sites.
                 response.set_cookie(COOKIE, visitor.key, httponly=True, samesite="strict")
         except RvsamError as error:
+            # As on the command line: the visitor's mistake, or the run's failure.
             status = 400 if error.exit_code == UsageError.exit_code else 500
             return JSONResponse({"error": str(error)}, status)
         return response
@@ -148,6 +154,7 @@ class Page:
     async def upload(self, request: Request, visitor: Visitor) -> Response:
         """Take a video and open it."""
         name = request.query_params.get("name", "")
+        # Checked before the studio hears of it: a bad upload leaves the open video as it is.
         path = await receive(
             name, request.stream(), visitor.studio.folder, self._settings.max_upload
         )
@@ -187,6 +194,7 @@ class Page:
     async def click(self, request: Request, visitor: Visitor) -> Response:
         """Take a click or a box."""
         body = await Body.of(request)
+        # Ranges here, meaning at the desk: it knows which objects and frames there are.
         object_id, frame = body.whole("object", 1, 255), body.whole("frame", 0, 2**31 - 1)
         if "box" in body.fields:
             x0, y0, x1, y1 = body.numbers("box", 4)
@@ -223,6 +231,7 @@ class Page:
     async def file(self, request: Request, visitor: Visitor) -> Response:
         """Send one file of the run; only names that the run itself has written are known."""
         folder, paths = await _done(visitor.studio.do(Desk.files))
+        # Looked up in what the run holds, never joined to a folder: no name can lead out of it.
         known = {path.relative_to(folder).as_posix(): path for path in paths}
         path = known.get(request.path_params["name"])
         if path is None:
@@ -246,6 +255,7 @@ class Page:
         """Send states and pictures while they come."""
 
         async def stream() -> AsyncIterator[str]:
+            # An open stream means a page that is looked at, however long nothing is clicked.
             visitor.listening += 1
             try:
                 async for message in visitor.studio.board.listen():
@@ -258,4 +268,5 @@ class Page:
 
 
 async def _done(future: Future[_T]) -> _T:
+    # The worker's future, waited for without holding up the other visitors.
     return await asyncio.wrap_future(future)

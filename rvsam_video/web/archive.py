@@ -31,11 +31,14 @@ def zip_chunks(folder: Path, paths: Sequence[Path]) -> Iterator[bytes]:
         for path in paths:
             name = path.relative_to(folder).as_posix()
             kind = zipfile.ZIP_STORED if path.suffix in _STORED else zipfile.ZIP_DEFLATED
+            # With the file's own date and size, as if it had been added whole.
             info = zipfile.ZipInfo.from_file(path, name)
             info.compress_type = kind
+            # The size must be settled before the entry begins, and videos can be larger than 2 GiB.
             with archive.open(info, "w", force_zip64=True) as entry:
                 for chunk in file_chunks(path):
                     entry.write(chunk)
+                    # After each chunk: the archive is never whole in memory or on disk.
                     yield from pieces.take()
             yield from pieces.take()
     yield from pieces.take()

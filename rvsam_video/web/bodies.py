@@ -29,11 +29,13 @@ class Body:
             UsageError: if it is too long, or no JSON object.
         """
         content = b""
+        # Chunk by chunk: a request that never ends is refused once it is too long.
         async for chunk in request.stream():
             content += chunk
             if len(content) > LONGEST:
                 raise UsageError(f"the request is longer than {LONGEST} bytes")
         try:
+            # No body is no fields.
             fields = json.loads(content or b"{}")
         except (ValueError, RecursionError) as error:
             raise UsageError("the request is not JSON") from error
@@ -48,6 +50,7 @@ class Body:
             UsageError: if it is something else.
         """
         value = self.fields.get(name)
+        # In Python true is the number 1.
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise UsageError(f"{name} must be a whole number from {low} to {high}")
         return value

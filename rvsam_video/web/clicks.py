@@ -61,6 +61,7 @@ class ClickBook:
         Raises:
             UsageError: if there are as many as a mask file can hold.
         """
+        # The lowest free id: after removing object 1 the next one is 1 again, as in its colour.
         free = (key for key in range(1, MAX_OBJECT_ID + 1) if key not in self.names)
         key = next(free, None)
         if key is None:
@@ -76,6 +77,7 @@ class ClickBook:
             UsageError: if there is no such object, or no letter in the name.
         """
         self._check_known(object_id)
+        # Line breaks and tabs become blanks.
         cleaned = " ".join(name.split())[:_LONGEST_NAME]
         if not cleaned.isprintable() or not cleaned:
             raise UsageError("the name is empty; type a few letters")
@@ -89,10 +91,12 @@ class ClickBook:
             PromptError: if it does not fit the frame, or the object has a box there already.
         """
         self._check_known(click.object_id)
+        # Before it is kept: what does not fit must not spoil every later prompt.
         check_against_frame(click.to_prompt(), frame_size)
         if click.label == 0 and not self._has_start(click):
             msg = "a background click corrects an object; click on the object itself first"
             raise PromptError(msg)
+        # A second box for the same object and frame takes the place of the first.
         kept = [
             item
             for item in self.clicks
@@ -105,6 +109,7 @@ class ClickBook:
     def _has_start(self, click: Click) -> bool:
         return any(
             item.object_id == click.object_id
+            # Up to this frame: an object that starts later cannot be corrected yet.
             and item.frame <= click.frame
             and (item.label == 1 or item.box is not None)
             for item in self.clicks

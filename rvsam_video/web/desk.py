@@ -55,13 +55,16 @@ class Desk:
     def open(self, options: RunOptions, name: str) -> dict[str, Any]:
         """Start on a video; what was done before is closed."""
         self.close()
+        # Before anything is noted: if it fails, the desk is empty, as `close` has left it.
         run = Run(options, self._job_of(options), _Notices(self._screen), seekable=True)
         self._run, self._name, self._state = run, name, "ready"
         self._mask_stem = sink_context(run.feed.source).mask_stem
         self._book = ClickBook()
+        # One object is there from the start: the first click needs no choice.
         self._book.new_object()
         if run.live:
             self._state = "tracking"
+            # A live picture moves before anything is clicked.
             self._later(self._step)
         else:
             self._reader = FrameReader(options.source)
@@ -76,6 +79,7 @@ class Desk:
         run, self._run = self._run, None
         reader, self._reader = self._reader, None
         if run is not None:
+            # A full disk must not keep the visitor from going on to another video.
             with suppress(OutputError):
                 run.finish()
             run.close()
@@ -114,12 +118,15 @@ class Desk:
     def click(self, click: Click) -> dict[str, Any]:
         """Take a click, and show the mask that it gives."""
         run = self._opened()
+        # First: a click means what is seen now, which must not move on meanwhile.
         self._hold()
         if run.live:
+            # The page's number may be older than the picture that the session has reached.
             click = replace(click, frame=max(run.next_frame - 1, 0))
         self._book.add(click, run.feed.source.size)
         try:
             self._preview(click.frame)
+        # Its prompt was refused further on; without this every later click would fail with it.
         except RvsamError:
             self._book.undo()
             raise
@@ -166,6 +173,7 @@ class Desk:
         run = self._opened()
         if run.live:
             self._add_live(run, index)
+        # Trackers that look ahead answer frames later, so there the clicks are shown by themselves.
         elif index <= run.next_frame and self._segmenter.tracker.lookahead == 0:
             self._track_to(run, index)
         else:
@@ -187,6 +195,7 @@ class Desk:
     def _track_to(self, run: Run, index: int) -> None:
         """Go back before a frame, and track up to it and no further."""
         run.go_to(index, self._job())
+        # The place gone back to is a checkpoint, up to some frames before the one wanted.
         while run.next_frame < index and not run.ended:
             run.step()
         if run.next_frame:
@@ -203,6 +212,7 @@ class Desk:
         if not prompts:
             self._show(frame)
             return
+        # A session of its own, thrown away: the run's must not see this frame yet.
         session = self._segmenter.session(prompts)
         results = [*session.push(frame), *session.flush()]
         if results:
@@ -216,6 +226,7 @@ class Desk:
         if self._state != "tracking":
             if run.ended:
                 raise UsageError("the video is tracked to its end; correct a frame to go on there")
+            # Clicks made before the first frame were only shown; now they become the run's command.
             if run.next_frame == 0:
                 run.go_to(0, self._job())
             self._state = "tracking"
@@ -225,6 +236,7 @@ class Desk:
     def _step(self) -> None:
         """Track one frame, then wait in line again behind what the visitor asked meanwhile."""
         run = self._run
+        # The line may hold a step from before a pause or another video.
         if run is None or self._state != "tracking":
             return
         try:
@@ -234,6 +246,7 @@ class Desk:
             if run.ended:
                 self._state = "done"
                 run.build()
+            # In between, each result puts its own picture up.
             if run.ended or not results:
                 self.tell()
         except RvsamError as error:
@@ -241,6 +254,7 @@ class Desk:
             self._screen.message("problem", str(error))
             self.tell()
             return
+        # Again in line, not in a loop: a pause or click that waits there comes first.
         self._later(self._step)
 
     def _hold(self) -> None:
@@ -268,6 +282,7 @@ class Desk:
             raise UsageError("tracking is under way; pause it to take its files")
         run.build()
         folder = run.folder.path
+        # Working files and the lock begin with a dot.
         found = (path for path in folder.rglob("*") if path.is_file())
         return folder, sorted(path for path in found if not _hidden(path, folder))
 

@@ -29,6 +29,7 @@ class Board:
         """Put up a message in place of the last one of its kind."""
         with self._lock:
             self._count += 1
+            # Only the newest of a kind: a slow browser skips pictures, and memory does not grow.
             self._messages[kind] = (self._count, json.dumps(content))
         self._wake()
 
@@ -38,10 +39,12 @@ class Board:
         self._wake()
 
     def _wake(self) -> None:
+        # Copied under the lock, woken outside it: the loop may ask for the lock itself.
         with self._lock:
             listeners = list(self._listeners)
         for loop, event in listeners:
             if not loop.is_closed():
+                # The event belongs to the server's loop, and this is the worker's thread.
                 loop.call_soon_threadsafe(event.set)
 
     async def listen(self) -> AsyncIterator[str]:
@@ -53,6 +56,7 @@ class Board:
         seen = 0
         try:
             while not self._closed:
+                # Before looking: news that come in between set it again.
                 event.clear()
                 news = self._newer_than(seen)
                 for count, kind, text in news:
@@ -74,4 +78,5 @@ class Board:
                 for kind, (count, text) in self._messages.items()
                 if count > seen
             ]
+        # In the order in which they were put up.
         return sorted(news)

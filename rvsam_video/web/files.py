@@ -30,6 +30,7 @@ def videos_below(root: Path) -> list[str]:
         if any(part.startswith(".") for part in path.relative_to(base).parts):
             continue
         if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+            # Resolved: a link may stand in the folder and point anywhere.
             if path.resolve().is_relative_to(base):
                 found.append(path.relative_to(base).as_posix())
         elif path.is_dir() and path.resolve().is_relative_to(base) and _has_pictures(path):
@@ -52,6 +53,7 @@ def file_below(root: Path, name: str) -> Path:
     """
     base = root.resolve()
     refused = f"{name!r} is not among the videos of this page; choose one from the list"
+    # Refused before the file system is asked at all.
     if not name or "\0" in name or Path(name).is_absolute():
         raise UsageError(refused)
     try:
@@ -86,9 +88,11 @@ async def receive(name: str, chunks: AsyncIterator[bytes], folder: Path, limit: 
         kinds = ", ".join(sorted(kind[1:] for kind in VIDEO_SUFFIXES))
         msg = f"{printable_name(name)} is no video by its name; upload one of: {kinds}"
         raise UsageError(msg)
+    # Nothing of the visitor's name is used: it could hold dots, slashes or a device.
     path = folder / f"upload-{secrets.token_hex(8)}{suffix}"
     try:
         await _fill(path, chunks, limit)
+        # Opened once, so that a file that is no video is refused while the upload is answered.
         with open_source(str(path)):
             pass
     except BaseException:
@@ -102,6 +106,7 @@ async def _fill(path: Path, chunks: AsyncIterator[bytes], limit: int) -> None:
     with writing(path), path.open("wb") as file:
         async for chunk in chunks:
             size += len(chunk)
+            # Counted as it comes: what a request says of its own length proves nothing.
             if size > limit:
                 msg = f"the upload is larger than {limit / 1024**2:.0f} MiB, which is the limit"
                 raise UsageError(msg)

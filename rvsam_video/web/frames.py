@@ -40,10 +40,13 @@ class FrameReader(ClosesItself):
         if index in self._kept:
             self._kept.move_to_end(index)
             return self._kept[index]
+        # From the start: video can only be decoded forward, and seeking would miscount damaged
+        # files.
         if self._frames is None or index < self._next:
             self._frames, self._next = iter(self._opened), 0
         for frame in self._frames:
             self._keep(frame)
+            # Numbers of frames that could not be read are missing; the next one is shown instead.
             if frame.index >= index:
                 return frame
         self._frames = None

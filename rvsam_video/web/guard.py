@@ -15,6 +15,7 @@ from rvsam_video.web.settings import LOOPBACK, WebSettings
 TOKEN_COOKIE = "rvsam_token"  # noqa: S105 (the name of a cookie)
 _DAY_SECONDS = 24 * 3600
 
+# No sniffing, framing or foreign scripts: file names and errors hold what strangers wrote.
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -58,13 +59,16 @@ class Guard:
         await self._app(scope, receive, _with_headers(send))
 
     def _refusal(self, request: Request) -> Response | None:
+        # Without its port: the page may be reached through another one.
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         if host not in self._hosts and not self._any_host:
             return _refuse(f"the page is not known as {host!r}; open it by its own address")
         origin = request.headers.get("origin")
+        # With the port here: another program on this machine is another site.
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return _refuse("requests of other sites' pages are not taken")
         if request.method not in ("GET", "HEAD") and origin is None:
+            # Browsers that send no Origin say this instead; programs such as curl send neither.
             site = request.headers.get("sec-fetch-site", "same-origin")
             if site != "same-origin":
                 return _refuse("requests of other sites' pages are not taken")
@@ -73,7 +77,10 @@ class Guard:
     def _check_token(self, request: Request) -> Response | None:
         expected = (self._token or "").encode()
         given = request.query_params.get("token", "")
+        # In constant time: how long a comparison takes must not tell how much was right.
         if given and hmac.compare_digest(given.encode(), expected):
+            # Away from the address with the token, which would stay in the history and in copied
+            # links.
             response = RedirectResponse(request.url.path, 303)
             response.set_cookie(
                 TOKEN_COOKIE,

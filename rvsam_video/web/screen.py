@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
 from rvsam_video.frame import Frame, Image
-from rvsam_video.results import FrameResult
-from rvsam_video.sinks.small_jpeg import small_jpeg
+from rvsam_video.results import FrameResult, ObjectResult, PointTable
+from rvsam_video.sinks.contact_sheet import small_jpeg
+from rvsam_video.sinks.drawing import draw_overlay
 from rvsam_video.web.events import Board
 from rvsam_video.web.settings import WebSettings
-from rvsam_video.web.views import overlay_from_file, overlay_of
 
 _RATE_FRAMES = 30
 """Frames over which the speed shown is the average."""
@@ -62,6 +67,7 @@ class Screen:
         if tracking:
             self._times.append(time.monotonic())
         else:
+            # A pause must not count as a slow frame.
             self._times.clear()
         self._post(frame, overlay_of(result), scores, written)
 
@@ -77,6 +83,8 @@ class Screen:
                 "fps": self._speed(),
                 "scores": scores,
                 "tracked": written,
+                # In the message itself: picture, index and scores belong together and arrive
+                # together.
                 "jpeg": base64.b64encode(self.jpeg(picture)).decode("ascii"),
             },
         )
@@ -110,3 +118,26 @@ def with_masks(frame: Frame, last: FrameResult | None, file: Path) -> Image:
     if last is not None and last.index == frame.index:
         return overlay_of(last)
     return overlay_from_file(frame, file) if file.is_file() else frame.image
+
+
+def overlay_of(result: FrameResult) -> Image:
+    """Return (H, W, 3) uint8 RGB: the masks and ids, without points (the page draws clicks)."""
+    bare = FrameResult(result.index, result.time, result.image, result.objects, PointTable.empty())
+    return draw_overlay(bare)
+
+
+def overlay_from_file(frame: Frame, path: Path) -> Image:
+    """Return (H, W, 3) uint8 RGB: a frame that was tracked before, with its masks from disk."""
+    with PillowImage.open(path) as picture:
+        indices = np.asarray(picture)
+    # From the run's own file: no result is kept in memory for frames gone by.
+    masks = {int(key): indices == key for key in np.unique(indices) if key}
+    return overlay_of(result_of(frame, masks))
+
+
+def result_of(frame: Frame, masks: Mapping[int, NDArray[np.bool_]]) -> FrameResult:
+    """Return masks as the result of a frame."""
+    # Results must have some; drawing does not look at them.
+    logits = np.zeros((1, 1), np.float32)
+    objects = tuple(ObjectResult(key, mask, 1.0, logits) for key, mask in masks.items())
+    return FrameResult(frame.index, frame.time, frame.image, objects, PointTable.empty())

@@ -42,6 +42,7 @@ def serve(
     except ModuleNotFoundError as error:
         msg = f"the page needs the package {error.name}; run: pip install 'rvsam-video[web]'"
         raise UsageError(msg) from error
+    # Bound here and handed on: a port taken is told in one sentence, and port 0 has its number.
     listener = _listen(settings)
     address = _address(settings, listener.getsockname()[1])
     with (
@@ -58,10 +59,13 @@ def serve(
         )
         say(f"the page is at {address} (Ctrl-C ends it)")
         if open_browser:
+            # A moment later, when the server answers; a browser that comes too early shows an
+            # error.
             threading.Timer(0.5, _show, (address,)).start()
         try:
             with suppress(KeyboardInterrupt):
                 uvicorn.Server(config).run(sockets=[listener])
+        # Also after an error: visitors' runs are finished, so that their files are whole.
         finally:
             visitors.close()
 
@@ -74,6 +78,7 @@ def new_token() -> str:
 def free_port(wanted: int) -> int:
     """Return this port of the loopback address, or 0 (any) if it is taken."""
     with socket.socket() as probe:
+        # Else a page that has just ended would keep its own port busy for a minute.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
@@ -102,6 +107,7 @@ def _address(settings: WebSettings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     token = f"?token={settings.token}" if settings.token else ""
     if settings.host not in LOOPBACK and settings.host in ("0.0.0.0", "::"):  # noqa: S104
+        # 0.0.0.0 is no address that a browser can go to.
         host = socket.gethostname()
     return f"http://{host}:{port}/{token}"
 

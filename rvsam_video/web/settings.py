@@ -56,6 +56,7 @@ class WebSettings:
 
     def __post_init__(self) -> None:
         """Refuse what would be unsafe or cannot work."""
+        # Refused rather than warned about: the page opens files and cameras of this machine.
         if self.host not in LOOPBACK and not self.token:
             msg = (
                 f"{self.host} can be reached from other machines; give a token with --token, or "

@@ -37,6 +37,8 @@ class Studio:
 
     def __init__(self, segmenter: VideoSegmenter, folder: Path, settings: WebSettings) -> None:
         self.board, self.folder, self._settings = Board(), folder, settings
+        # One thread for each visitor: the order of requests is the order of work, and no lock is
+        # needed.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="rvsam-page")
         self._segmenter = segmenter
         self._desk = Desk(segmenter, Screen(self.board, settings), self._worker.submit)
@@ -54,6 +56,7 @@ class Studio:
 
     def _options(self, source: str) -> RunOptions:
         self._runs += 1
+        # The folder asked for belongs to the video asked for; what is uploaded goes elsewhere.
         fixed = self._settings.out if source == self._settings.source else None
         out = fixed or self.folder / f"run-{self._runs:03d}"
         return replace(self._settings.run, source=source, out=out, prompts=(), overwrite=True)
@@ -76,6 +79,7 @@ class Studio:
     def close(self) -> None:
         """End the work and let go of the video."""
         self.board.close()
+        # It is shut down already if this is the second time.
         with suppress(RuntimeError):
             self._worker.submit(self._desk.close)
         self._worker.shutdown(wait=True)

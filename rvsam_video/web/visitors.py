@@ -68,6 +68,7 @@ class Visitors:
         Raises:
             UsageError: if there are too many already.
         """
+        # First: somebody who left may have freed a place.
         self.clean()
         with self._lock:
             if len(self._known) >= self._settings.max_visitors:
@@ -77,6 +78,7 @@ class Visitors:
                 )
                 raise UsageError(msg)
             key = secrets.token_urlsafe(24)
+            # Not the cookie's secret: names of folders end up in messages and logs.
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir(parents=True, mode=0o700)
             visitor = Visitor(key, Studio(self._segmenter, folder, self._settings))
@@ -91,6 +93,7 @@ class Visitors:
                 for visitor in self._known.values()
                 if visitor.idle_seconds > self._settings.keep_seconds
             ]
+            # Outside the lock: ending a run takes seconds, and others come meanwhile.
             for visitor in gone:
                 del self._known[visitor.key]
         for visitor in gone:

@@ -39,6 +39,7 @@ def cache_folder(cache: str | Path | None = None) -> Path:
 
     The folder need not exist yet.
     """
+    # Imported when needed, as are the others below: naming weights should cost nothing.
     import pooch
 
     chosen = cache or os.environ.get(CACHE_VARIABLE)
@@ -62,6 +63,7 @@ def writing_cache(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
+    # Has its own sentence already.
     except RvsamError:
         raise
     except OSError as error:
@@ -81,6 +83,7 @@ def only_writer(target: Path) -> Iterator[None]:
 
     lock = FileLock(target.with_name(f".{target.name}.lock"))
     try:
+        # Without waiting first, to be able to say that, and for whom, one waits.
         lock.acquire(timeout=0)
     except Timeout:
         _LOGGER.warning("another process is writing %s; waiting for it", target)
@@ -102,6 +105,7 @@ def read_pin(weights: Path) -> str | None:
     Raises:
         WeightsError: if the note of it is damaged.
     """
+    # Beside the file, not in a list of all: caches are copied and cleaned file by file.
     path = pin_file(weights)
     try:
         pinned = json.loads(path.read_text(encoding="utf-8"))["sha256"]
@@ -116,6 +120,7 @@ def read_pin(weights: Path) -> str | None:
 def write_pin(weights: Path, sha256: str, url: str) -> None:
     """Note the hash of weights that nobody published one for, to know them again."""
     content = {"sha256": sha256, "size": weights.stat().st_size, "url": url}
+    # A name of its own: two processes may see a file for the first time at once.
     descriptor, name = tempfile.mkstemp(dir=weights.parent, prefix=f".{weights.name}.")
     temporary = Path(name)
     try:

@@ -17,6 +17,7 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device(_best())
     try:
         device = torch.device(name)
+        # Tried out: PyTorch accepts names of devices that this machine does not have.
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -86,12 +86,14 @@ def download(
             _attempt(url, part, size=size, resumable=resumable, progress=progress)
         except _TryAgainError as error:
             there = _size_of(part)
+            # Counted from the last byte gained: a slow line that gets on is not given up.
             failures = 1 if there > furthest else failures + 1
             furthest = max(furthest, there)
             if failures >= retries.attempts:
                 msg = f"{url} could not be downloaded in {failures} attempts: {error}"
                 raise WeightsError(msg) from error
             _LOGGER.info("%s: %s; trying again", url, error)
+            # Doubling: a server in trouble is not helped by haste.
             time.sleep(retries.pause * 2 ** (failures - 1))
         else:
             _etag_file(part).unlink(missing_ok=True)
@@ -110,12 +112,14 @@ def _attempt(
 ) -> None:
     with part.open("ab") as file:
         transfer = _Transfer(file, _etag_file(part), size=size, progress=progress)
+        # All of it came, and only the check afterwards was cut off.
         if size is not None and transfer.done == size:
             return
         try:
             _stream(url, transfer, transfer.headers(resumable=resumable))
         except _CompleteError:
             return
+        # Servers and proxies close connections early without an error.
         if transfer.total is not None and transfer.done < transfer.total:
             msg = f"the connection ended after {transfer.done} of {transfer.total} bytes"
             raise _TryAgainError(msg)
@@ -131,6 +135,7 @@ def _stream(url: str, transfer: _Transfer, headers: dict[str, str]) -> None:
         chunk_size=_CHUNK,
         timeout=_TIMEOUT,
         headers=headers,
+        # The status must be seen before the body is appended to what is there.
         hooks={"response": transfer.begin},
     )
     try:
@@ -165,15 +170,18 @@ class _Transfer:
         # A body compressed on the way could not be resumed: ranges would count other bytes.
         headers = {"Accept-Encoding": "identity"}
         etag = self._etag_file.read_text() if self._etag_file.is_file() else ""
+        # Bytes of an unknown version, and nothing that would notice a mixture.
         if self.done and not etag and not resumable:
             self._restart()
         if self.done:
             headers["Range"] = f"bytes={self.done}-"
+            # If the file has changed meanwhile, the server sends all of it instead of the rest.
             headers |= {"If-Range": etag} if etag else {}
         return headers
 
     def begin(self, response: Response, **_: object) -> None:
         """Read the answer's status and headers, before any of its body is written."""
+        # The hook is called for each answer on the way; only the last one has the file.
         if response.is_redirect:
             return
         status = response.status_code
@@ -185,6 +193,7 @@ class _Transfer:
         if status >= _CLIENT_ERRORS:
             msg = f"{response.url} cannot be had: the server answered {status} {response.reason}"
             raise WeightsError(msg)
+        # Many servers answer with a page and 200 where there is no file.
         self._refuse_web_page(response)
         if status == _PARTIAL:
             self._continue(response.headers.get("Content-Range", ""))

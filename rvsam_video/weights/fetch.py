@@ -93,6 +93,7 @@ def fetch(
         with writing_cache(target.parent), only_writer(target):
             if not target.is_file():
                 return _download(checkpoint, target, progress, retries)
+    # Also what was there before: a cache is shared, and disks rot.
     verify(checkpoint, target)
     return target
 
@@ -113,6 +114,7 @@ def verify(checkpoint: PublishedWeights, path: Path) -> str:
         msg = f"there is no file {path}; run `rvsam-video weights fetch {checkpoint.name}`"
         raise WeightsError(msg)
     found, pinned = file_sha256(path), read_pin(path)
+    # The published one first: it cannot have been noted from a wrong file.
     expected = checkpoint.sha256 or pinned
     if expected is None:
         if checkpoint.md5 is not None and (md5 := _file_hash(path, "md5")) != checkpoint.md5:
@@ -204,8 +206,10 @@ def _download(
     try:
         found = _admit(checkpoint, part, pinned=read_pin(target))
     except WeightsError:
+        # A file that failed its check would fail again: going on behind its bytes is no use.
         discard(part)
         raise
+    # The last step: whatever has its name in the cache has passed.
     part.replace(target)
     if checkpoint.sha256 is None:
         _pin(target, found, checkpoint)
@@ -215,6 +219,7 @@ def _download(
 def _admit(checkpoint: PublishedWeights, part: Path, *, pinned: str | None) -> str:
     """Check a complete download before it gets its name; return its sha256."""
     size = part.stat().st_size
+    # Size first: it costs nothing, and says more than a hash that differs.
     if checkpoint.size is not None and size != checkpoint.size:
         msg = f"{checkpoint.url} sent {size} bytes instead of {checkpoint.size}; nothing was kept"
         raise WeightsError(msg)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from rvsam_video.errors import UsageError
 
+# The one licence among these that forbids something; every run with such weights says so.
 NON_COMMERCIAL = "CC-BY-NC-4.0"
 
 _SAM_URL = "https://dl.fbaipublicfiles.com/segment_anything"

@@ -68,6 +68,7 @@ def check_stored_sums(path: Path) -> None:
 def _refuse_lookalikes(path: Path) -> None:
     try:
         with path.open("rb") as file:
+            # Told apart before unpickling: its errors would say nothing of what the file really is.
             head = file.read(_HEAD).lstrip().lower()
     except OSError as error:
         msg = f"{path} cannot be read as weights: {error.strerror or error}; check the path"
@@ -88,6 +89,7 @@ def _unpickle(path: Path) -> object:
     except Exception as error:
         # A damaged file can raise nearly anything from inside the unpickler.
         text = str(error)
+        # By its text, as PyTorch has no error of its own for it.
         if "GLOBAL" in text:
             msg = f"{path} wants to run code when it is loaded and was refused; use a file that "
             msg += "holds only tensors (saved from model.state_dict())"
@@ -104,6 +106,7 @@ def _named_tensors(path: Path, content: object) -> dict[str, torch.Tensor]:
     import torch
 
     if isinstance(content, Mapping):
+        # Only if it is a mapping itself: a network may have a parameter of that name.
         inner = next((content[key] for key in _CONTAINERS if key in content), None)
         content = inner if isinstance(inner, Mapping) else content
     if not isinstance(content, Mapping) or not content:
@@ -136,6 +139,7 @@ def load_checked(model: nn.Module, state_dict: Mapping[str, Tensor], source: str
         WeightsError: naming the first entries that are missing, superfluous or of another shape;
             the network is left as it was.
     """
+    # Compared here and not by PyTorch's strict loading, whose message lists hundreds of names.
     own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     given = {name: tuple(value.shape) for name, value in state_dict.items()}
     differences = [
@@ -156,6 +160,7 @@ def load_checked(model: nn.Module, state_dict: Mapping[str, Tensor], source: str
             "; choose the segmenter or tracker that these weights were made for, or other weights"
         )
         raise WeightsError(msg)
+    # Only once everything fits: a network half filled would compute nonsense.
     model.load_state_dict(dict(state_dict))
 
 

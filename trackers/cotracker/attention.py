@@ -1,17 +1,13 @@
 """The transformers of all CoTracker versions, with the names of the released weights.
 
-The transformer blocks of all CoTracker versions, with the names of the released weights.
-
-Pre-norm blocks of 384 channels and 8 heads (Karaev et al., "CoTracker", 2023, section 3.2;
+Blocks are pre-norm, of 384 channels and 8 heads (Karaev et al., "CoTracker", 2023, section 3.2;
 facebookresearch/co-tracker, cotracker/models/core/cotracker/blocks.py). The norms of the blocks
 have no weights. Version 1 names its projections as timm does, versions 2 and 3 have their own.
 
-The update transformer of CoTracker 2 and 3: attention over time, and over points in two hops.
-
-Points do not attend to each other directly. 64 virtual tracks, which are learned, attend to the
-points, then to each other, and the points attend to them: the work grows with the number of points
-and not with its square (Karaev et al., "CoTracker", 2023, section 3.4; facebookresearch/co-tracker,
-cotracker/models/core/cotracker/cotracker.py). Child names are those of the released checkpoints.
+In the update transformer of versions 2 and 3 points do not attend to each other directly. 64
+virtual tracks, which are learned, attend to the points, then to each other, and the points attend
+to them: the work grows with the number of points and not with its square (section 3.4; cotracker.py
+beside it).
 """
 
 from __future__ import annotations
@@ -23,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - the name all torch code use
 WIDTH = 384
 """Channels of a token inside the transformers."""
 
+# Not to be read off the weights, whose projections are square: 8 heads of 48 channels each.
 HEADS = 8
 
 _MLP_RATIO = 4
@@ -36,6 +33,7 @@ def _normalise(tokens: Tensor) -> Tensor:
 
 def _split_heads(tokens: Tensor) -> Tensor:
     """Turn (B, L, C) into (B, heads, L, C / heads)."""
+    # Head h holds channels 48 h to 48 h + 47.
     return tokens.view(*tokens.shape[:2], HEADS, -1).transpose(1, 2)
 
 
@@ -52,6 +50,8 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = Non
         (B, L, C).
     """
     query, key, value = (_split_heads(x) for x in (query, key, value))
+    # PyTorch scales by 48 ** -0.5 itself. It agrees with scores written down to 1e-7, and does not
+    # keep them in memory.
     attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     return attended.transpose(1, 2).flatten(2)
 
@@ -66,6 +66,8 @@ class Mlp(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (..., C) for (..., C)."""
+        # The approximation only here: the MLP of correlations and the feature updater use the exact
+        # GELU.
         mixed: Tensor = self.fc2(F.gelu(self.fc1(tokens), approximate="tanh"))
         return mixed
 
@@ -80,6 +82,7 @@ class JointAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, L, C) for (B, L, C)."""
+        # All queries, all keys, all values: timm's order, not head by head.
         query, key, value = self.qkv(tokens).chunk(3, dim=-1)
         attended: Tensor = self.proj(_attend(query, key, value))
         return attended
@@ -136,6 +139,7 @@ class CrossBlock(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        # The one norm of the blocks that was trained, with PyTorch's own eps.
         self.norm_context = nn.LayerNorm(WIDTH)
         self.cross_attn = SplitAttention()
         self.mlp = Mlp()
@@ -191,14 +195,19 @@ class VirtualTrackTransformer(nn.Module):
         Returns:
             (N, S, outputs + logits).
         """
+        # (N, S, C)
         points = self.input_transform(tokens)
         # All frames start from the same virtual tracks, so attention over time leaves them alike:
         # the first block over time needs to see one frame of them only.
         virtual = self.virual_tracks[0]
+        # (64, 1, C) here, (64, S, C) after the first block.
         gathering, scattering = _biases(active, points.dtype)
         for index, over_time in enumerate(self.time_blocks):
+            # Attention runs along the second axis: frames here, points or tracks once the two are
+            # swapped.
             points = over_time(points).transpose(0, 1)
             virtual = over_time(virtual).expand(-1, len(points), -1).transpose(0, 1)
+            # Points read virtual tracks that have already gathered in this very block.
             virtual = self.space_virtual2point_blocks[index](virtual, points, gathering)
             virtual = self.space_virtual_blocks[index](virtual)
             points = self.space_point2virtual_blocks[index](points, virtual, scattering)
@@ -224,5 +233,6 @@ def _biases(active: Tensor | None, dtype: torch.dtype) -> tuple[Tensor | None, T
         return None, None
     bias = torch.zeros(len(active), dtype=dtype, device=active.device)
     bias.masked_fill_(~active, torch.finfo(dtype).min)
+    # (N, 1): one value a query, so the same for all its keys; (1, N) is one value a key.
     rows = bias[:, None]
     return rows if len(active) == TRACKS else bias[None], rows

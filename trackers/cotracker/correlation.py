@@ -1,21 +1,17 @@
 """Correlation of points with the maps around them: of vectors (1, 2), of neighbourhoods (3).
 
-Correlation of neighbourhoods with neighbourhoods, as CoTracker 3 reads its feature pyramid.
-
-Around every place the 7x7 neighbourhood of feature vectors is compared with the 7x7 neighbourhood
-of the query, its support: 49 x 49 products a level (Karaev et al., "CoTracker3", 2024;
-facebookresearch/co-tracker, cotracker/models/core/cotracker/cotracker3_*.py).
-
-The 49 vectors of a place would be interpolated from the same 8x8 cells, with the same two
-fractions. As products are linear in the vectors, the cells themselves are compared with the
-support and the 64 x 49 products are interpolated: fewer numbers than the 64 x 128 of the vectors,
-and no interpolated vectors in memory. Points go through in groups that fit the processor's cache.
-
-Correlation of one feature vector per point and frame with the cells around it (versions 1, 2).
-
-The public code multiplies every vector with every cell of every level and samples the 7x7
+Versions 1 and 2 compare one feature vector per point and frame with the cells around it. The
+public code multiplies every vector with every cell of every level and samples the 7x7
 neighbourhood from the products. Here only the 8x8 cells around a place are multiplied, and their
 64 products interpolated: the same values without the volumes. Only of small levels all cells are.
+
+Version 3 compares the 7x7 neighbourhood of feature vectors around every place with the 7x7
+neighbourhood of the query, its support: 49 x 49 products a level (Karaev et al., "CoTracker3",
+2024; facebookresearch/co-tracker, cotracker/models/core/cotracker/cotracker3_*.py). The 49 vectors
+of a place would be interpolated from the same 8x8 cells, with the same two fractions. As products
+are linear in the vectors, the cells themselves are compared with the support and the 64 x 49
+products are interpolated: fewer numbers than the 64 x 128 of the vectors, and no interpolated
+vectors in memory. Points go through in groups that fit the processor's cache.
 """
 
 from __future__ import annotations
@@ -30,6 +26,7 @@ from torch.nn import functional as F  # noqa: N812 - the name all torch code use
 from .maps import LEVELS
 from .network import Levels
 
+# 7x7 places: the weights behind a correlation fix its width.
 RADIUS = 3
 CELLS = 2 * RADIUS + 2
 """Side of the block of cells that a neighbourhood is interpolated from."""
@@ -79,10 +76,12 @@ class CellTable:
             (N, frames, 64) int64.
         """
         x, y = _reached(xy[..., 0], self.width), _reached(xy[..., 1], self.height)
+        # x slow and y fast as in the public code, which the next layer's weights were trained with.
         return (y[..., None, :] * self.width + x[..., :, None]).flatten(2)
 
     def blocks(self, xy: Tensor) -> Tensor:
         """Gather the (N, frames, 64, C) vectors of the cells around (N, frames, 2) places."""
+        # The tables of all frames are one matrix, so that a single look-up serves them all.
         frame = torch.arange(self.frames, device=xy.device) * (self.height * self.width)
         return F.embedding(self.cells(xy) + frame[:, None], self.rows)
 
@@ -106,8 +105,10 @@ def interpolate(blocks: Tensor, xy: Tensor) -> Tensor:
         (N, frames, 49, D).
     """
     points, frames, _, width = blocks.shape
+    # Of the places in single precision: half precision has no fraction left at cell 100 of a map.
     fraction = (xy - xy.floor()).to(blocks.dtype)[..., None, None, None]
     cells = blocks.view(points, frames, CELLS, CELLS, width)
+    # x is the slow axis: (N, S, 8, 8, D) to (N, S, 7, 8, D), then along y to (N, S, 7, 7, D).
     columns = torch.lerp(cells[:, :, :-1], cells[:, :, 1:], fraction[:, :, 0])
     places = torch.lerp(columns[:, :, :, :-1], columns[:, :, :, 1:], fraction[:, :, 1])
     return places.flatten(2, 3)
@@ -125,6 +126,7 @@ def supports(levels: Levels, xy: Tensor) -> Tensor:
     """
     found = []
     for depth, level in enumerate(levels):
+        # No shift by half a cell, although averages lie between cells: the public code has none.
         places = (xy / 2**depth)[:, None]
         found.append(interpolate(CellTable.of(level).blocks(places), places))
     return torch.cat(found, 1)
@@ -160,6 +162,8 @@ def _points_at_once(table: CellTable, xy: Tensor) -> int:
 def _products(table: CellTable, known: Tensor, xy: Tensor) -> Tensor:
     """Return the (N, S, 2401) products of one level with (N, 49, C) supports."""
     blocks = table.blocks(xy)
+    # (N, S * 64, C) by (N, C, 49). Not divided by sqrt(C) as in versions 1 and 2: these features
+    # have length one.
     products = torch.bmm(blocks.flatten(1, 2), known.transpose(1, 2))
     return interpolate(products.view(*blocks.shape[:3], NEIGHBOURS), xy).flatten(2)
 
@@ -188,6 +192,7 @@ def correlate(levels: Levels, features: Tensor, xy: Tensor, *, zeros: bool) -> T
     tables = [CellTable.of(level) for level in levels]
     each = features.shape[1] * CELLS**2 * features.shape[2] * features.element_size()
     group = max(1, GATHERED_BYTES // each)
+    # Divided once, instead of the products of every level.
     scaled = features / features.shape[-1] ** 0.5
     found = [
         torch.cat([_one_level(table, f, c / 2**i, zeros) for i, table in enumerate(tables)], -1)
@@ -201,6 +206,8 @@ def _one_level(table: CellTable, features: Tensor, xy: Tensor, zeros: bool) -> T
     small = table.height * table.width <= _SMALL_LEVEL
     products = _chosen_of_all(table, features, xy) if small else _chosen(table, features, xy)
     if zeros:
+        # Before the interpolation, as padding with zeros would have it: a place half outside counts
+        # half.
         products = products * _inside(table, xy)
     return interpolate(products[..., None], xy)[..., 0]
 
@@ -213,6 +220,7 @@ def _chosen(table: CellTable, features: Tensor, xy: Tensor) -> Tensor:
 def _chosen_of_all(table: CellTable, features: Tensor, xy: Tensor) -> Tensor:
     """Multiply with all cells and gather the products around places: (N, S, 64)."""
     cells = table.rows.view(table.frames, -1, features.shape[-1])
+    # (S, N, C) by (S, C, h * w): every frame has its own cells.
     products = torch.bmm(features.transpose(0, 1), cells.transpose(1, 2))
     return products.gather(2, table.cells(xy).transpose(0, 1)).transpose(0, 1)
 
@@ -220,6 +228,7 @@ def _chosen_of_all(table: CellTable, features: Tensor, xy: Tensor) -> Tensor:
 def _inside(table: CellTable, xy: Tensor) -> Tensor:
     """Tell which of the (N, S, 64) cells around places exist, in the order of `CellTable`."""
     reach = torch.arange(-RADIUS, CELLS - RADIUS, device=xy.device)
+    # From the places again: `CellTable.cells` has already moved those outside to the border.
     cells = xy.floor()[..., None] + reach
     limits = xy.new_tensor([table.width, table.height])[:, None]
     x, y = ((cells >= 0) & (cells < limits)).unbind(-2)

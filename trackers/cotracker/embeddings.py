@@ -27,6 +27,8 @@ def sine_embedding(places: Tensor, width: int) -> Tensor:
         (M, width) float64.
     """
     half = width // 2
+    # In double precision and rounded once at the end, as the public code does: equal to the last
+    # bit.
     frequencies = 1 / 10000 ** (torch.arange(half, dtype=torch.float64) / half)
     angles = torch.outer(places.double(), frequencies)
     return torch.cat([angles.sin(), angles.cos()], 1)
@@ -65,6 +67,8 @@ def place_embedding_at(xy: Tensor, size: tuple[int, int], channels: int) -> Tens
     halves = []
     for places, cells in zip(xy.unbind(-1), reversed(size), strict=True):
         # Tables come from the processor: Apple GPUs know no double precision.
+        # Embedding first and interpolating after: the sine of a place between cells is another
+        # number.
         table = sine_embedding(torch.arange(cells), channels // 2).float().to(xy.device)
         before, behind, fraction = neighbours(places, cells)
         halves.append(torch.lerp(table[before], table[behind], fraction))
@@ -83,8 +87,10 @@ def motion_embedding(motion: Tensor) -> Tensor:
     Returns:
         (..., 130) float32.
     """
+    # 0, 31.25 ... 968.75 a cell, evenly spaced: the first pair is always (0, 1).
     step = 1000 / (2 * _MOTION_FREQUENCIES)
     frequencies = torch.arange(_MOTION_FREQUENCIES, device=motion.device) * (2 * step)
+    # In single precision whatever the rest: half has no digits left for angles of hundreds.
     angles = motion.float()[..., None] * frequencies
     waves = torch.stack([angles.sin(), angles.cos()], -1)
     return torch.cat([motion, waves.flatten(-3)], -1)

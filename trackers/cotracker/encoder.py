@@ -1,13 +1,5 @@
 """The convolutional feature encoder, one network in all CoTracker versions.
 
-A 3x3 convolution over maps of several sizes, as if all had been resized to one and joined.
-
-Resizing and convolving are both linear, so a map that has to grow can be convolved first and grow
-afterwards, when it has fewer cells. Along y this cannot be had with matrices that are small enough
-to pay; so such a map grows along y, is convolved along y, with the three taps along x kept apart,
-and one matrix product per row then grows these along x, shifts them and adds them up. For the maps
-of CoTracker's encoder that is 30 % less arithmetic, to the same result but for rounding.
-
 It is the encoder of PIPs (Harley et al., "Particle Video Revisited", 2022), a small residual
 network with instance norm that joins four resolutions; names are those of the released weights
 (facebookresearch/co-tracker, cotracker/models/core/cotracker/blocks.py, `BasicEncoder`).
@@ -16,6 +8,12 @@ Three things make it fast on a processor without changing what it computes: fram
 at a time, which keeps maps in the cache; maps are channels-last, which suits both the convolutions
 and the norm; and coarse maps are not resized before the convolution that joins them
 (`join_resized`).
+
+Resizing and convolving are both linear, so a map that has to grow can be convolved first and grow
+afterwards, when it has fewer cells. Along y this cannot be had with matrices that are small enough
+to pay; so such a map grows along y, is convolved along y, with the three taps along x kept apart,
+and one matrix product per row then grows these along x, shifts them and adds them up. For the maps
+of CoTracker's encoder that is 30 % less arithmetic, to the same result but for rounding.
 """
 
 from __future__ import annotations
@@ -65,11 +63,13 @@ def _add_grown(out: Tensor, part: Tensor, weight: Tensor) -> None:
     """Add the convolution of a map that is narrower than `out`, a channels-last map."""
     (height, width), columns = out.shape[2:], part.shape[3]
     grown = _resize(part, (height, columns))
+    # (outputs, c, 3, 3) to (3 * outputs, c, 3, 1): each tap along x gives maps of its own.
     along_y = weight.permute(3, 0, 1, 2).flatten(0, 1)[..., None]
     taps = F.conv2d(grown, along_y, padding=(1, 0))
     # Channels-last, the three taps of all columns of a row are the rows of one matrix.
     taps = taps.permute(0, 2, 3, 1).reshape(-1, columns * 3, weight.shape[0])
     spread = _spread(columns, width).to(taps)
+    # A view only because `out` is channels-last: of a copy the sum below would be lost.
     rows = out.permute(0, 2, 3, 1).flatten(0, 1)
     rows.baddbmm_(spread.expand(len(rows), -1, -1), taps)
 
@@ -79,6 +79,8 @@ def _spread(columns: int, width: int) -> Tensor:
     grown = F.interpolate(torch.eye(columns)[None], size=width, mode="linear", align_corners=True)[
         0
     ].T
+    # A row of zeros at both ends: the convolution pads what has grown, so that taps may reach
+    # there.
     padded = F.pad(grown, (0, 0, 1, 1))
     return torch.stack([padded[:-2], padded[1:-1], padded[2:]], -1).flatten(1)
 
@@ -121,6 +123,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Turn (n, inputs, h, w), nowhere negative, into (n, outputs, h / stride, w / stride)."""
+        # Activated before the sum, too: a quirk of PIPs' blocks that the weights were trained with.
         inner = _activate(self.conv2(_activate(self.conv1(maps))))
         if self.downsample is None:
             # Neither term is negative: the activation of the sum would change nothing.
@@ -138,6 +141,7 @@ class FeatureEncoder(nn.Module):
     def __init__(self, stride: int = 4) -> None:
         super().__init__()
         self.stride = stride
+        # The public code's sizes and names; strict loading holds both.
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3)
         for index, (inputs, outputs, step) in enumerate(_STAGES, start=1):
             blocks = (ResidualBlock(inputs, outputs, step), ResidualBlock(outputs, outputs, 1))
@@ -155,6 +159,7 @@ class FeatureEncoder(nn.Module):
         Returns:
             (n, 128, H // stride, W // stride), channels-last.
         """
+        # A batch of 48 took a third longer by frame: its maps fall out of the cache.
         if images.device.type == "cpu":
             return torch.cat([self._encode(image) for image in torch.split(images, 1)])
         return self._encode(images)
@@ -164,9 +169,12 @@ class FeatureEncoder(nn.Module):
         images = (images / 255 * 2 - 1).contiguous(memory_format=torch.channels_last)
         maps = _activate(self.conv1(images))
         stages = []
+        # Outputs at 1/2, 1/4, 1/8 and 1/16 of the picture, joined in this order: that of conv2's
+        # channels.
         for index in range(1, len(_STAGES) + 1):
             maps = getattr(self, f"layer{index}")(maps)
             stages.append(maps)
+        # conv2 itself is never called: its weights are split among the stages.
         joined = join_resized(stages, self.conv2.weight, self.conv2.bias, size)
         features: Tensor = self.conv3(_activate(joined))
         return features.contiguous(memory_format=torch.channels_last)

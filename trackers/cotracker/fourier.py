@@ -32,6 +32,7 @@ def relative_motion(xy: Tensor, extent: tuple[float, float]) -> Tensor:
     # Divided as Python numbers: a tensor made here would be copied to the device each time.
     x, y = (xy[:, 1:] - xy[:, :-1]).unbind(-1)
     steps = torch.stack((x / width, y / height), -1)
+    # The public order and signs: place minus next place, then place minus last place.
     forward = F.pad(-steps, (0, 0, 0, 1))
     backward = F.pad(steps, (0, 0, 1, 0))
     return torch.cat((forward, backward), -1)
@@ -45,6 +46,7 @@ def motion_features(motion: Tensor) -> Tensor:
     """
     scales = 2.0 ** torch.arange(SCALES, device=motion.device, dtype=motion.dtype)
     angles = (motion[..., None, :] * scales[:, None]).flatten(-2)
+    # Cosines as shifted sines, which round as the public code's do. There is no factor of pi.
     waves = torch.cat((angles, angles + math.pi / 2), -1).sin()
     return torch.cat((motion, waves), -1)
 
@@ -61,5 +63,6 @@ def fit_time(embedding: Tensor, frames: int) -> Tensor:
     """
     if embedding.shape[1] == frames:
         return embedding[0]
+    # By half-pixel centres, unlike the pictures.
     resized = F.interpolate(embedding.transpose(1, 2), size=frames, mode="linear")
     return resized[0].transpose(0, 1).contiguous()

@@ -41,6 +41,7 @@ class FrameGeometry:
         if self.frame_size == self.network_size:
             return picture.contiguous()
         width, height = self.network_size
+        # Neither antialiased nor rounded to whole values: the public predictors do neither.
         return F.interpolate(
             picture, (height, width), mode="bilinear", align_corners=self.aligned_corners
         )
@@ -55,5 +56,6 @@ class FrameGeometry:
 
     def _scale(self, source: PictureSize, target: PictureSize) -> NDArray[np.float32]:
         less = 1 if self.aligned_corners else 0
+        # A picture one pixel wide has no distance between corners to divide by.
         ratio = [(new - less) / max(old - less, 1) for old, new in zip(source, target, strict=True)]
         return np.array(ratio, np.float32)

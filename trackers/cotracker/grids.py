@@ -64,7 +64,10 @@ def points_on_mask(
         size: (width, height) in pixels.
     """
     width, height = size
+    # Halves to even, as PyTorch rounds.
     x, y = np.round(xy).astype(np.int64).T
+    # The ratio in single precision, as PyTorch resizes: in double another pixel is hit now and
+    # then.
     rows = np.floor(y * np.float32(mask.shape[0] / height)).astype(np.int64)
     columns = np.floor(x * np.float32(mask.shape[1] / width)).astype(np.int64)
     return np.asarray(mask[rows, columns], np.bool_)

@@ -88,6 +88,7 @@ def network_with_weights(
 def _check_window(variant: CoTrackerVariant, state_dict: Mapping[str, Tensor], source: str) -> None:
     """Refuse weights of the same network that were trained with another window."""
     embedding = state_dict.get(TIME_EMBEDDING)
+    # Names and shapes of the three networks of version 1 are equal: there is nothing to check.
     if variant.version == 1 or embedding is None or embedding.ndim != 3:
         return
     window = embedding.shape[1]

@@ -34,6 +34,7 @@ def feature_pyramid(features: Tensor) -> Levels:
         raise UsageError(msg)
     levels = [features]
     for _ in range(LEVELS - 1):
+        # Averages of version 3's vectors of length one are shorter; the public code leaves them so.
         levels.append(F.avg_pool2d(levels[-1], 2))
     return tuple(levels)
 
@@ -49,6 +50,7 @@ def sample(maps: Tensor, xy: Tensor) -> Tensor:
         (N, C).
     """
     height, width = maps.shape[1:]
+    # Equal to the public code's sampling in space and time, to 1e-6, where times are whole frames.
     rows = maps.permute(1, 2, 0).flatten(0, 1)
     left, right, x = neighbours(xy[:, 0], width)
     top, bottom, y = neighbours(xy[:, 1], height)
@@ -66,5 +68,6 @@ def neighbours(places: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
     inside = places.clamp(0, size - 1)
     before = inside.floor()
     fraction = (inside - before)[:, None]
+    # After clamping: places of lost points can lie beyond what integers hold.
     index = before.long()
     return index, (index + 1).clamp(max=size - 1), fraction

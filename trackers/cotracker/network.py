@@ -1,7 +1,5 @@
 """What the sliding window asks of a CoTracker network, and how a network is called.
 
-What the sliding window asks of a CoTracker network: the protocol, its inputs and its outputs.
-
 Networks hold weights and nothing else; what changes from frame to frame lives in the window, so
 that one network serves any number of videos and of query groups at once.
 """
@@ -126,6 +124,7 @@ class Inference:
         """Return the pyramid of one (1, 3, h, w) picture; tensors (1, C, h_l, w_l) float32."""
         with self._precision():
             levels = self._encode(picture.to(self.device))
+        # Whatever autocast gave: NumPy, and with it every snapshot, knows no bfloat16.
         return tuple(level.float() for level in levels)
 
     @torch.inference_mode()

@@ -65,11 +65,13 @@ class ClipRecord:
         while len(self._xy) < window.end:
             self._xy.append(np.zeros((count, 2), np.float32))
             self._logits.append(np.zeros((count, network.logit_channels), np.float32))
+        # No point takes part yet: places stay exactly 0, which the backward pass looks for.
         if group.end_xy is None or group.end_logits is None:
             return
         rows = group.rows
         xy, logits = group.end_xy.cpu().numpy(), group.end_logits.cpu().numpy()
         for place in range(window.end - start):
+            # The later window has seen more of the future, so it has the last word on the overlap.
             self._xy[start + place][rows] = xy[rows, place] * network.stride
             self._logits[start + place][rows] = logits[rows, place]
 
@@ -116,6 +118,7 @@ def track_clip(
     for frame in frames:
         if window.push(frame):
             record.update()
+    # Before `finish`, which would run a padded window: the public loop over windows is empty here.
     if network.pads and window.count <= network.step:
         return _no_window(window.count, len(xy), network.logit_channels)
     if window.finish():
@@ -160,6 +163,7 @@ class PredictorRules:
     pin_query: bool
 
 
+# The public code has both rules for version 3, though they say different things of one network.
 WHOLE_CLIP = PredictorRules(threshold=0.9, use_confidence=False, pin_query=True)
 """The rules of `CoTrackerPredictor`."""
 
@@ -270,7 +274,10 @@ class ClipPredictor:
         """
         geometry = self._geometry(images)
         width, height = geometry.frame_size
+        # The public grid sizes of the two releases.
         step = width // (30 if self._first_version else 80)
+        # Kept with their features: the public code encodes the clip anew for each of step * step
+        # grids.
         frames = list(self._frames(images, geometry))
         parts = []
         for shift in range(step * step):
@@ -307,6 +314,7 @@ class ClipPredictor:
             xy = regular_grid(SUPPORT_POINTS, self._size, whole_margin=self._first_version)
             points = points.then(_Queries(np.zeros(len(xy), np.int64), xy))
         if backward:
+            # Kept, so that the way back finds the features of the way there.
             frames = list(frames)
             tracks = self._both_ways(frames, points)
         else:
@@ -322,6 +330,8 @@ class ClipPredictor:
         """Follow points forward, and backward where that has not reached."""
         last = len(frames) - 1
         ahead = self._track(frames, points)
+        # Support points are mirrored with the rest: on the way back they start in the clip's last
+        # frame.
         mirrored = _Queries(last - points.frames, points.xy)
         back = self._track(frames[::-1], mirrored).reversed()
         if self._first_version:
@@ -340,6 +350,7 @@ class ClipPredictor:
         scores = chances.prod(-1) if rules.use_confidence else chances[..., 0]
         xy, visible = xy.copy(), scores > rules.threshold
         if rules.pin_query:
+            # A query after the end of the clip has no frame to be pinned in.
             rows = np.flatnonzero(points.frames[:count] < len(xy))
             xy[points.frames[rows], rows] = points.xy[rows]
             visible[points.frames[rows], rows] = True
@@ -352,6 +363,7 @@ def filled(ahead: NetworkTracks, back: NetworkTracks) -> NetworkTracks:
     Each coordinate by itself, and the visibility where x is 0: these are the frames before the
     first window of a point, while those between there and its query frame keep their guesses.
     """
+    # Exactly 0, not a threshold: frames that no window has written to hold nothing else.
     missing = ahead.xy == 0
     return NetworkTracks(
         np.where(missing, back.xy, ahead.xy),

@@ -29,6 +29,7 @@ from .variants import CoTrackerSettings
 EXACT_FRAMES = 300
 """Support grids are kept this long by default: longer than the clips of DAVIS and UVO."""
 
+# SAM-PT's configuration of CoTracker, as are the 0.7 and the size below.
 _SUPPORT = SupportGrid(2, every=12)
 
 
@@ -48,6 +49,7 @@ def sam_pt_settings(
         network_size=network_size,
         visibility_threshold=0.7,
         pin_query=False,
+        # Bounded here, for videos of any length; `track_both_ways` keeps all, as SAM-PT does.
         support=SupportGrid(_SUPPORT.count, every=every, keep=grids),
         fill_short=True,
     )
@@ -80,6 +82,7 @@ def track_both_ways(
     size = network_size or (width, height)
     geometry = FrameGeometry((width, height), size, inference.network.aligned_corners)
     numbers = rows[:, 0].astype(np.int64)
+    # One grid a group, after its real points: the order that the public wrapper has.
     support_numbers, support = _support(len(images), size)
     numbers = np.concatenate([numbers, support_numbers])
     xy = np.concatenate([geometry.to_network(rows[:, 1:]), support])
@@ -88,10 +91,13 @@ def track_both_ways(
         pictures = _encoded(inference, geometry, images, order)
         tracks = track_clip(inference, pictures, frames, xy, iterations=iterations)
         real, count = slice(len(rows)), len(images)
+        # Without support points and without the repeats of the last frame.
         return NetworkTracks(tracks.xy[:count, real], tracks.probabilities[:count, real])
 
     last = len(images) - 1
     tracks = one_way(range(last + 1), numbers)
+    # Only frames before a point's first window are left at exactly 0. For queries in the first
+    # window there are none, and the public code's second pass changes nothing.
     if np.any(tracks.xy == 0):
         back = one_way(range(last, -1, -1), last - numbers)
         tracks = filled(tracks, back.reversed())
@@ -114,6 +120,7 @@ def _encoded(
     """Yield the frames in this order; a clip shorter than a window repeats the last of them."""
     frame = None
     for number in order:
+        # The same object again below: it is encoded once, however often it is repeated.
         frame = EncodedFrame(inference, geometry.picture(images[number], inference.device))
         yield frame
     if frame is not None:
@@ -142,6 +149,7 @@ class BothWays:
             ValueError: if a query names a frame that the clip does not have.
         """
         images = FramesOnDemand(frames)
+        # The network counts frames from 0; the source may not.
         positions = np.searchsorted(images.indices, queries.frames)
         known = np.isin(queries.frames, images.indices)
         if not np.all(known):
@@ -150,4 +158,5 @@ class BothWays:
         rows = np.column_stack([positions, queries.xy])
         tracks = track_both_ways(self._inference, images, rows)
         for index, xy, visible in zip(images.indices, tracks.xy, tracks.visible, strict=True):
+            # SAM-PT passes on no probabilities: the confidence is 0 or 1.
             yield TrackedPoints(index, queries.ids, xy, visible, visible.astype(np.float32))

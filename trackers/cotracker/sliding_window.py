@@ -88,6 +88,7 @@ class SlidingWindow:
     def finish(self) -> bool:
         """End of the video: run the last window, if frames are left; return whether one ran."""
         if self.end == self.count:
+            # First: the frames forgotten next are those that the last window needs again.
             self._repair()
             return False
         self._advance(self._next())
@@ -102,6 +103,7 @@ class SlidingWindow:
         while self.base < start:
             self.frames.popleft()
         self.start, self.end = start, self.count
+        # With the repeats: the public code asks for query frames before the window's nominal end.
         end = start + self._length(len(self.frames))
         groups = [group for group in self.groups.values() if group.choose(end)]
         if groups:
@@ -125,8 +127,10 @@ class SlidingWindow:
         """Join the features of the frames; a short window repeats those of the last."""
         pyramids = [frame.levels() for frame in frames]
         real = len(pyramids)
+        # Features are repeated, not frames: nothing is encoded twice.
         pyramids += [pyramids[-1]] * (self._length(real) - real)
         start = self.start or 0
+        # Repeats count as real frames: SAM-PT pads the clip itself, so the network never knows.
         if self._fill_short and start == 0:
             real = len(pyramids)
         levels = tuple(torch.cat(level) for level in zip(*pyramids, strict=True))

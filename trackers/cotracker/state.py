@@ -37,6 +37,7 @@ class Answers:
         for group in groups:
             if group.end_xy is None or group.end_logits is None:
                 continue
+            # Of points that no window has followed yet, `end_xy` holds zeros and not places.
             found = (group.points.joined >= 0) & ~group.points.support
             rows = torch.from_numpy(found).to(group.end_xy.device)
             points = points.then(group.points.take(found))
@@ -44,6 +45,7 @@ class Answers:
             # Visibility; in version 3 times confidence.
             logits = group.end_logits[rows, places]
             scores.append(torch.sigmoid(logits).prod(-1).cpu().numpy())
+        # Groups follow each other above; callers get their points in the order they gave them.
         order = np.argsort(points.order)
         self._points = points.take(order)
         self._xy = geometry.to_frame(_joined(xy, (0, count, 2)))[order]
@@ -58,6 +60,7 @@ class Answers:
             index: the same, as the source counts.
             rules: when a point is visible, and where it is in its own frame.
         """
+        # A window also writes guesses into frames before a point's own; they are not given out.
         live = self._points.frames <= number
         points, xy, scores = (
             self._points.take(live),
@@ -105,6 +108,7 @@ class CoTrackerState:
             whole=settings.whole_video,
             fill_short=settings.fill_short,
         )
+        # Numbers, counted from the first frame pushed; a source's own indices may have gaps.
         self._given = 0
         self._order = 0
 
@@ -120,6 +124,8 @@ class CoTrackerState:
         window = self._window
         frames = np.array([self._number(int(index)) for index in queries.frames], np.int64)
         new = queries.group not in window.groups
+        # The public support grid stands in frame 0, which is forgotten by now: a group's stands in
+        # the first frame of its own.
         begin = min(int(frames.min()), window.count) if window.count else 0
         group = window.group(queries.group, begin)
         points = GroupPoints.create(
@@ -132,6 +138,7 @@ class CoTrackerState:
         )
         self._enter(group, points)
         if new:
+            # Grids of frames that were pushed before the group was there.
             for number in range(group.begin, window.count):
                 self._support(group, number)
 
@@ -165,6 +172,7 @@ class CoTrackerState:
             encoded.levels()
         if not window.push(encoded):
             return []
+        # Half a window only: the next one looks at the other half again and may change it.
         return self._give(self._given + self._inference.network.step)
 
     def flush(self) -> list[TrackedPoints]:
@@ -182,6 +190,7 @@ class CoTrackerState:
         window = self._window
         width, height = self._geometry.network_size
         none = np.zeros((0, 3, height, width), np.float32)
+        # -1 for None: a snapshot holds arrays and nothing else.
         start = -1 if window.start is None else window.start
         arrays: dict[str, NDArray[np.generic]] = {
             "pictures": np.concatenate([none, *(item.picture.cpu() for item in window.frames)]),
@@ -202,6 +211,8 @@ class CoTrackerState:
         window.count, window.end, window.start = count, end, None if start < 0 else start
         window.frames.clear()
         for picture, index in zip(arrays["pictures"], arrays["indices"], strict=True):
+            # Encoded anew when a window needs it: one frame at a time, so the features are the same
+            # bits.
             values = torch.tensor(np.asarray(picture, np.float32))[None].to(device)
             window.frames.append(EncodedFrame(self._inference, values, int(index)))
         window.groups.clear()
@@ -214,6 +225,7 @@ class CoTrackerState:
         if np.any(used) or len(np.unique(queries.ids)) < len(queries) or np.any(queries.ids < 0):
             msg = f"point ids must be new, unique and not negative; got {queries.ids.tolist()}"
             raise ValueError(msg)
+        # The frame given out last may still get points; see the class for what they then miss.
         if self._given:
             earliest = self._window.frame(self._given - 1).index
             early = queries.frames < earliest

@@ -1,15 +1,8 @@
 """CoTracker 1: full attention among the points of a window; and what version 2 shares with it.
 
-What CoTracker 1 and 2 have in common: a feature vector per point that is refined with its place.
-
-Follows Karaev et al., "CoTracker: It is Better to Track Together" (2023), and what
-facebookresearch/co-tracker computes; names of weights are those of the released checkpoints.
-
-CoTracker 1: full attention among the points of a window.
-
-Written from the paper (Karaev et al., "CoTracker: It is Better to Track Together", 2023) and from
-what facebookresearch/co-tracker computes at tag v1.0; names of weights are those of the released
-checkpoints.
+Both refine a feature vector per point together with its place. Written from the paper (Karaev et
+al., "CoTracker: It is Better to Track Together", 2023) and from what facebookresearch/co-tracker
+computes at tag v1.0; names of weights are those of the released checkpoints.
 """
 
 from __future__ import annotations
@@ -53,6 +46,7 @@ class VectorTracker(nn.Module, ABC):
         feature_updater: name of the linear layer that changes of feature vectors go through.
     """
 
+    # A point starts as visible: sigmoid(10) is 0.99995.
     logit_channels = 1
     initial_logit = 10.0
     pads = True
@@ -65,6 +59,7 @@ class VectorTracker(nn.Module, ABC):
         self.window = window
         self.step = window // 2
         self.fnet = FeatureEncoder(stride)
+        # A group norm of one group in the public code: the same sums, under the same names.
         self.norm = nn.LayerNorm(FEATURE_WIDTH)
         linear = nn.Linear(FEATURE_WIDTH, FEATURE_WIDTH)
         setattr(self, self.feature_updater, nn.Sequential(linear))
@@ -83,15 +78,20 @@ class VectorTracker(nn.Module, ABC):
         xy = window.xy.transpose(0, 1)
         features = window.features[:, None].expand(-1, len(window.xy), -1)
         known = self.known(window)
+        # Once a window, from where a point starts: the embedding does not move with the place.
         context = self.context(window, xy[:, 0])
         update_of, turned = self.updater(window), getattr(self, self.feature_updater)
         for _ in range(iterations):
             correlation = correlate(window.levels, features, xy, zeros=self.zeros_outside)
+            # Relative to the first frame's place as it is now; that moves, too.
             motion = motion_embedding(xy - xy[:, :1])
+            # (N, S, 130 + 196 + 128 + 2): the order of the weights.
             tokens = torch.cat([motion, correlation, features, known], -1) + context
             update = update_of(tokens).float()
+            # The exact GELU, unlike in the transformer.
             features = features + F.gelu(turned(self.norm(update[..., 2:])))
             xy = xy + update[..., :2]
+        # From the last features alone: the logits that came in are not added.
         logits = self.vis_predictor(features)
         return WindowOutput(xy.transpose(0, 1).contiguous(), logits.transpose(0, 1).contiguous())
 
@@ -129,6 +129,7 @@ class FullTransformer(nn.Module):
         """Turn (N, S, TOKEN_WIDTH) tokens into (N, S, UPDATE_WIDTH) updates."""
         mixed = self.input_transform(tokens)
         for over_time, over_points in zip(self.time_blocks, self.space_blocks, strict=True):
+            # (N, S, C) for time, (S, N, C) for points.
             mixed = over_points(over_time(mixed).transpose(0, 1)).transpose(0, 1)
         update: Tensor = self.flow_head(mixed)
         return update
@@ -181,8 +182,10 @@ class CoTracker1(VectorTracker):
         """
         times = torch.arange(len(window.xy), device=window.xy.device)
         new = (times >= window.query_frames[:, None]) & (times < window.frames)
+        # A place is new in frames that no window has covered; padding is not.
         new &= ~window.carried[:, None] | (times >= self.step)
         logits = window.logits[..., 0].T
+        # (2 N, S) to (N, S, 2): rows 2 n and 2 n + 1 end up side by side in point n.
         return torch.cat([new.to(logits), logits]).reshape(*logits.shape, 2)
 
     def context(self, window: WindowInput, xy: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ class CoTracker2(VectorTracker):
         """Return the last two values of all tokens, (N, S, 2): whether the place is new, logit."""
         times = torch.arange(len(window.xy), device=window.xy.device)
         new = times >= window.query_frames[:, None]
+        # For points that are new as well: the public code clears the whole overlap.
         if not window.first:
             new = new & (times >= self.step)
         logits = window.logits[..., 0].T
@@ -61,9 +62,11 @@ class CoTracker2(VectorTracker):
 
     def context(self, window: WindowInput, xy: Tensor) -> Tensor:  # noqa: ARG002
         """Return the embeddings of (N, 2) places in cells and of the frames."""
+        # From the saved map, whatever the size of the pictures: the weights know no other.
         return sample(self.pos_emb[0], xy)[:, None] + self.time_emb[0]
 
     def updater(self, window: WindowInput) -> Callable[[Tensor], Tensor]:
         """Return the transformer, told which points have started by the end of the window."""
+        # Without a mask where it would hide nobody: an added zero is not free.
         active = window.query_frames < len(window.xy)
         return partial(self.updateformer, active=None if bool(active.all()) else active)

@@ -61,6 +61,7 @@ class CoTracker3(nn.Module):
 
     stride = 4
     logit_channels = 2
+    # Neither visible nor hidden, where versions 1 and 2 start at 10.
     initial_logit = 0.0
     waiting_take_part = True
     aligned_corners = True
@@ -81,11 +82,13 @@ class CoTracker3(nn.Module):
         )
         self.corr_mlp = CorrelationMlp()
         height, width = resolution
+        # Of the training resolution, not of the pictures at hand: the public code scales motion so.
         self._extent = (width / self.stride, height / self.stride)
 
     def encode(self, images: Tensor) -> Levels:
         """Compute the pyramid of (n, 3, H, W) pictures, 0 to 255, from features of length one."""
         features = self.fnet(images).float()
+        # The floor belongs to the square, as in the public code, and not to the root.
         length = features.square().sum(1, keepdim=True).clamp(min=1e-12).sqrt()
         # Windows read the channels of a cell together, and read each frame many times.
         return feature_pyramid((features / length).contiguous(memory_format=torch.channels_last))
@@ -102,6 +105,7 @@ class CoTracker3(nn.Module):
         for _ in range(iterations):
             tokens = self._tokens(tables, window.features, xy, logits) + time
             update = self.updateformer(tokens).float()
+            # Places in cells and raw logits: all four are corrected by adding, round after round.
             xy, logits = xy + update[..., :2], logits + update[..., 2:]
         return WindowOutput(xy.transpose(0, 1).contiguous(), logits.transpose(0, 1).contiguous())
 
@@ -119,4 +123,5 @@ class CoTracker3(nn.Module):
         found = [self.corr_mlp(part) for part in volumes(tables, features, xy)]
         correlation = torch.cat(found).flatten(2)
         motion = motion_features(relative_motion(xy, self._extent))
+        # 2 + 4 * 256 + 84: the order of the weights. There is no embedding of places.
         return torch.cat((logits, correlation, motion), -1)

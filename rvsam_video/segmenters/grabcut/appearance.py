@@ -89,13 +89,17 @@ def likeness(
         where: (height, width) bool, pixels to compare; the others get 0.
         recent: share of the recent colours against those of the user's frame.
     """
+    # The user's frame keeps most of the weight: what was learnt since may hold mistakes.
     model = memory.anchor.blend(memory.recent, recent)
+    # Only the pixels asked for: the others cannot become the object, whatever they look like.
     coarse, trust = colours.coarse[where], carried.trust[where]
     anywhere = _limited(model.evidence()[colours.fine[where]])
     place = _parts_place(carried.pose, _chosen(carried.grid, where))
     parts = _limited(memory.parts.evidence(coarse, place, anywhere))
+    # At the origins: what lies here now is judged by the colours of where it came from.
     place = _near_place(memory.last.crop, _chosen(carried.origins, where))
     near = _limited(memory.near.evidence(coarse, place, parts))
+    # Where motion is unknown the last frame's colours belong to another place.
     here = trust * near + (1 - trust) * parts
     return Likeness(*(_spread_out(values, where) for values in (anywhere, parts, here)))
 
@@ -131,6 +135,7 @@ def _near_place(crop: Crop, places: tuple[Map, Map]) -> tuple[Map, Map]:
     cell = max(crop.x1 - crop.x0, crop.y1 - crop.y0) / _NEAR_CELLS
     unit = np.float32(1 / cell)
     return (
+        # Cell centres are whole numbers, as `LocalColours` wants them; pixel centres are, too.
         (places[0] - np.float32(crop.x0 - 0.5)) * unit - np.float32(0.5),
         (places[1] - np.float32(crop.y0 - 0.5)) * unit - np.float32(0.5),
     )

@@ -26,6 +26,7 @@ def edge_costs(image: Image, stiffness: float) -> tuple[Map, Map]:
     values = image.astype(np.float32)
     across = _squared_steps(values, 1)
     down = _squared_steps(values, 0)
+    # The sum of both means is twice the mean over all pairs: GrabCut's own normalisation.
     typical = max(float(across.mean() + down.mean()), 1.0)  # 1: a picture of one colour
     return _cost(across, typical, stiffness), _cost(down, typical, stiffness)
 
@@ -60,7 +61,9 @@ def cut(evidence: Map, across: Map, down: Map, rounds: int) -> Map:
     Returns:
         (h, w) float32 in [0, 1]; above 0.5 is the object.
     """
+    # Starts at what the evidence alone says, which is right nearly everywhere; so few rounds do.
     labels = (evidence > 0).astype(np.float32)
+    # A copy: `labels` is still read after this one has moved on.
     ahead = labels.copy()
     right = np.zeros_like(labels)
     below = np.zeros_like(labels)
@@ -68,13 +71,17 @@ def cut(evidence: Map, across: Map, down: Map, rounds: int) -> Map:
     for _ in range(rounds):
         right[:, :-1] += _STEP * (ahead[:, 1:] - ahead[:, :-1])
         below[:-1] += _STEP * (ahead[1:] - ahead[:-1])
+        # Each flow is bounded by the cost of its own boundary, so the norm is anisotropic, as a
+        # cut's is.
         np.clip(right, -across, across, out=right)
         np.clip(below, -down, down, out=below)
+        # Divergence: what leaves a pixel minus what comes in from the left and from above.
         flux = right + below
         flux[:, 1:] -= right[:, :-1]
         flux[1:] -= below[:-1]
         before = labels
         labels = np.clip(before + _STEP * flux + drive, 0, 1)
+        # Over-relaxed: without it the two variables may circle each other and never meet.
         ahead = 2 * labels - before
     return labels
 
@@ -88,6 +95,7 @@ def signed_distance(inside: NDArray[np.bool_]) -> Map:
     if inside.all() or not inside.any():
         return np.full(inside.shape, far if inside.any() else -far, np.float32)
     binary = inside.astype(np.uint8)
+    # The 5x5 mask errs by 2 %, far less than the boundary itself is certain.
     within = cv2.distanceTransform(binary, cv2.DIST_L2, cv2.DIST_MASK_5)
     outside = cv2.distanceTransform(1 - binary, cv2.DIST_L2, cv2.DIST_MASK_5)
     # The boundary runs half a pixel from the centres on either side of it.

@@ -81,12 +81,14 @@ def carry(
     motion = picture.motion_since(memory.grey)
     whole = motion.grid
     x, y = motion.places
+    # Read backward: each new pixel asks where it was, so the moved shape has no holes.
     moved = memory.last.crop.sample(memory.last.signed, x + motion.back_x, y + motion.back_y, FAR)
     inside = moved > 0
     pose = _moved_pose(memory.pose, motion, inside & (motion.mismatch < _SURE_MISMATCH))
     # What is hidden now may come into sight again anywhere within the full shape.
     box = memory.full.box_at(pose)
     if inside.any():
+        # From pixels of the reduced picture; half a pixel of error is within the margin.
         unit = np.array(picture.size) / (whole.width, whole.height)
         seen = bounds(inside) * np.tile(unit, 2)
         box = np.concatenate([np.minimum(box[:2], seen[:2]), np.maximum(box[2:], seen[2:])])
@@ -95,6 +97,7 @@ def carry(
     back = motion.back(*grid)
     origins = (grid[0] + back[0], grid[1] + back[1])
     expected = memory.last.crop.sample(memory.last.signed, *origins, FAR)
+    # In picture pixels whatever the resolution it was measured at.
     mismatch = whole.sample(motion.mismatch, *grid)
     moving, layered = _moving(picture, memory, motion, inside, grid, back)
     return Carried(
@@ -115,6 +118,7 @@ def carry_back(picture: Picture, memory: ObjectMemory, pose: Pose, most_pixels: 
     crop = crop_around(picture, pose.box(_FOUND_REACH), pose.size, most_pixels)
     grid = crop.grid()
     nothing = np.zeros((crop.height, crop.width), np.float32)
+    # The grid is its own origin: nothing is known of where these pixels were.
     return Carried(pose, crop, grid, grid, memory.full.at(pose, grid), nothing, nothing, nothing)
 
 
@@ -147,5 +151,6 @@ def _moved_pose(pose: Pose, motion: Motion, sure: NDArray[np.bool_]) -> Pose:
         return pose.drifted()
     x, y = motion.places
     back = np.stack([motion.back_x[sure], motion.back_y[sure]], axis=1).astype(np.float64)
+    # Flow is known at the new places; the fit wants old ones, and the way from there.
     places = np.stack([x[sure], y[sure]], axis=1) + back
     return pose.moved(*shift_and_growth(places, -back, (pose.x, pose.y)))

@@ -37,6 +37,7 @@ def _chroma_bins() -> NDArray[np.intp]:
     return np.clip((share * _CHROMA_BINS).astype(np.intp), 0, _CHROMA_BINS - 1)
 
 
+# Tables, since every pixel of a crop is looked up; lightness slow, then a, then b.
 _LIGHTNESS_TABLE = np.arange(256) * _LIGHTNESS_BINS // 256 * _CHROMA_BINS**2
 _A_TABLE = _chroma_bins() * _CHROMA_BINS
 _B_TABLE = _chroma_bins()
@@ -70,10 +71,12 @@ class ColourModel:
 
 
 def _shares(colours: NDArray[np.intp], weights: Map) -> Histogram:
+    # (L, a, b): blurred along each, so that a shade seen once also speaks for its neighbours.
     counts = np.bincount(colours.ravel(), weights.ravel(), _COLOURS).astype(np.float32)
     cube = counts.reshape(_LIGHTNESS_BINS, _CHROMA_BINS, _CHROMA_BINS)
     for axis in range(3):
         cube = _smooth(cube, axis)
+    # At least 1: shares of less than a pixel would make a histogram out of noise.
     return np.asarray(cube.ravel() / max(float(cube.sum()), 1.0), np.float32)
 
 

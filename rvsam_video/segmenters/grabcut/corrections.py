@@ -35,11 +35,13 @@ def corrected(
         (H, W) bool: the present mask with what was clicked on it added, and with what was
         clicked off it taken away.
     """
+    # Negative ids are points of other objects: they say nothing of this mask.
     new = (prompt.point_ids >= 0) & ~np.isin(prompt.point_ids, memory.point_ids)
     if not new.any():
         return None
     height, width = logits.shape
     places = np.round(prompt.points).astype(int)
+    # Logits are pixels from the boundary, so how far off a click is can be read from them.
     depth = logits[places[:, 1].clip(0, height - 1), places[:, 0].clip(0, width - 1)]
     on = prompt.labels == 1
     missed = new & on & (depth < -_SLACK)
@@ -48,6 +50,7 @@ def corrected(
         return None
     mask = logits > 0
     if missed.any():
+        # Grown from the missed points alone: what the older ones lie on is in the mask already.
         mask = mask | _clicked(image, prompt, missed, missed | ~on)
     return _without(image, prompt, mask, wrong, new & on) if wrong.any() else mask
 

@@ -59,9 +59,11 @@ class Crop:
             most_pixels: about how many pixels the grid has at most.
         """
         low = np.floor(box[:2] - margin)
+        # Corners of the box are included, those of the crop are not.
         high = np.ceil(box[2:] + margin) + 1
         x0, y0 = np.clip(low, 0, np.array(size) - 1).astype(int)
         x1, y1 = np.clip(high, np.array([x0, y0]) + 1, size).astype(int)
+        # Never enlarged: there is nothing between the pixels.
         scale = min(1.0, float(np.sqrt(most_pixels / ((x1 - x0) * (y1 - y0)))))
         width, height = (max(1, round((b - a) * scale)) for a, b in ((x0, x1), (y0, y1)))
         return cls(int(x0), int(y0), int(x1), int(y1), width, height)
@@ -76,6 +78,7 @@ class Crop:
         """Return the (height, width, 3) part of an (H, W, 3) picture."""
         part = image[self.y0 : self.y1, self.x0 : self.x1]
         return np.asarray(
+            # Averages: bilinear would skip pixels when it shrinks.
             cv2.resize(part, (self.width, self.height), interpolation=cv2.INTER_AREA),
             np.uint8,
         )
@@ -91,6 +94,7 @@ class Crop:
     def grid(self) -> tuple[Map, Map]:
         """Return where the grid's pixel centres lie in the picture: x and y, (height, width)."""
         x, y = np.meshgrid(
+            # Half a pixel on either side of the scaling: centres lie at whole numbers in both.
             (np.arange(self.width, dtype=np.float32) + 0.5) * (self.x1 - self.x0) / self.width,
             (np.arange(self.height, dtype=np.float32) + 0.5) * (self.y1 - self.y0) / self.height,
         )

@@ -68,10 +68,12 @@ class LocalColours:
             shape: rows and columns of the grid.
         """
         rows, columns = shape
+        # + 0.5 and cut off: rounded to the nearest cell.
         column = np.clip(place[0] + 0.5, 0, columns - 1).astype(np.intp)
         row = np.clip(place[1] + 0.5, 0, rows - 1).astype(np.intp)
         at = ((row * columns + column) * _COLOURS + colours).ravel()
         width = place[0].shape[1]
+        # Cells per pixel; its square is a pixel's share of a cell.
         step = float(place[0][0, -1] - place[0][0, 0]) / max(width - 1, 1)
         unit = np.float32(_FULL_CELL * min(step, 1.0) ** 2)
         bins = rows * columns * _COLOURS
@@ -96,6 +98,7 @@ class LocalColours:
             (h, w) float32, log of the ratio.
         """
         seen = self._read(colours, place)
+        # The guess as a probability, which splits the doubt into counts on and off the object.
         share = np.float32(_DOUBT) / (1 + np.exp(-guess))
         ratio = (seen[..., 0] + share) / (seen[..., 1] + (np.float32(_DOUBT) - share))
         return np.asarray(np.log(ratio), np.float32)
@@ -109,9 +112,11 @@ class LocalColours:
         left, top = column.astype(np.intp), row.astype(np.intp)
         step_x = np.where(left < columns - 1, _COLOURS, 0)
         step_y = np.where(top < rows - 1, columns * _COLOURS, 0)
+        # The colour's own bin: counts were spread to neighbours when they were learnt.
         at = (top * columns + left) * _COLOURS + colours
         share_x = (column - left).astype(np.float32)[..., None]
         share_y = (row - top).astype(np.float32)[..., None]
+        # Bilinear by hand: a grid of 512 colours a cell has no picture that could be resized.
         upper = flat[at] * (1 - share_x) + flat[at + step_x] * share_x
         at += step_y
         lower = flat[at] * (1 - share_x) + flat[at + step_x] * share_x
@@ -126,4 +131,5 @@ def _smooth(counts: NDArray[np.float32]) -> NDArray[np.float32]:
         out[1:] += moved[:-1] / np.float32(4)
         out[:-1] += moved[1:] / np.float32(4)
         counts = np.moveaxis(out, 0, axis)
+    # Read row by row from now on, in every frame.
     return np.ascontiguousarray(counts)

@@ -47,6 +47,7 @@ class Shape:
         if not inside.any():
             return pose.box(0.5)
         corners = [x[inside].min(), y[inside].min(), x[inside].max(), y[inside].max()]
+        # Only shift and size: a pose has no rotation, the flow carries that.
         offsets = np.array(corners, np.float64) - np.tile([self.pose.x, self.pose.y], 2)
         box = np.tile([pose.x, pose.y], 2) + offsets * (pose.size / self.pose.size)
         return np.asarray(box, np.float64)
@@ -54,6 +55,7 @@ class Shape:
     def at(self, pose: Pose, grid: tuple[Map, Map]) -> Map:
         """Return the signed distance at places x, y of a picture in which the object is so."""
         factor = np.float32(self.pose.size / pose.size)
+        # Distances grow with the object.
         return self.crop.sample(self.signed, *self.places(pose, grid), FAR) / factor
 
     def places(self, pose: Pose, grid: tuple[Map, Map]) -> tuple[Map, Map]:
@@ -133,6 +135,7 @@ class ObjectMemory:
             full=_shape("full", arrays),
             given=_shape("given", arrays),
             given_grey=np.asarray(arrays["given_grey"], np.uint8),
+            # On, then off the object, as stacked above.
             anchor=ColourModel(*np.asarray(arrays["anchor"], np.float32)),
             recent=ColourModel(*np.asarray(arrays["recent"], np.float32)),
             near=LocalColours(np.asarray(arrays["near"], np.float32)),

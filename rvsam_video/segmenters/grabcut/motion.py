@@ -62,6 +62,7 @@ class Picture:
         """Prepare a picture; motion is measured with at most `longest_side` pixels a side."""
         height, width = image.shape[:2]
         scale = min(1.0, longest_side / max(height, width))
+        # Thin pictures are enlarged rather than refused.
         size = tuple(max(SHORTEST_SIDE, round(side * scale)) for side in (width, height))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return cls(image, np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8))
@@ -74,6 +75,7 @@ class Picture:
 
     def motion_since(self, before: Grey) -> Motion:
         """Return the motion since the picture whose reduced brightness is given."""
+        # By content: a memory restored from a file holds an equal picture, not the same one.
         key = hashlib.blake2b(before.tobytes(), digest_size=16).digest()
         if key not in self.motions:
             self.motions[key] = measure_motion(before, self.grey, self.size)
@@ -104,7 +106,10 @@ def measure_motion(before: Grey, now: Grey, size: tuple[int, int]) -> Motion:
     height, width = now.shape
     x = np.arange(width, dtype=np.float32)[None] + back[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + back[..., 1]
+    # Where the way back and ahead again does not end where it began, one of both is wrong:
+    # something is hidden there, or has no texture.
     again = cv2.remap(ahead, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # To picture pixels, axis by axis: rounded sizes do not shrink both alike.
     unit = np.array(size, np.float32) / np.array([width, height], np.float32)
     mismatch = np.linalg.norm((back + again) * unit, axis=2)
     grid = Crop(0, 0, *size, width, height)

@@ -51,14 +51,17 @@ class AffineMotion:
         rows = np.flatnonzero(region.ravel())
         if len(rows) < _FEWEST_SAMPLES:
             return None
+        # Every n-th pixel and not a random choice: results must not depend on a seed.
         rows = rows[:: max(1, len(rows) // _MOST_SAMPLES)]
         x, y = (values.ravel()[rows] for values in motion.places)
+        # Double precision: places reach thousands, and the fit squares them.
         basis = np.stack([x, y, np.ones_like(x)], axis=1).astype(np.float64)
         shift = np.stack([motion.back_x.ravel()[rows], motion.back_y.ravel()[rows]], axis=1)
         keep = np.ones(len(rows), np.bool_)
         for _ in range(_FITS):
             model = np.linalg.lstsq(basis[keep], shift[keep], rcond=None)[0]
             error = np.linalg.norm(shift - basis @ model, axis=1)
+            # Twice the median; a pixel at least, else an exact fit would throw out good samples.
             keep = error <= max(1.0, 2.0 * float(np.median(error)))
         return cls(np.asarray(model, np.float64), float(np.median(error[keep])))
 
@@ -108,7 +111,9 @@ def layers_of(
         grid: x and y in the picture of the crop's pixels.
     """
     binary = inside.astype(np.uint8)
+    # Without the rim, where flow is a mixture of both sides.
     core = cv2.erode(binary, np.ones((3, 3), np.uint8)) > 0
+    # A thin object is all rim.
     core = core if core.sum() >= _FEWEST_SAMPLES else inside
     far = cv2.dilate(binary, np.ones((_BLEEDING, _BLEEDING), np.uint8)) == 0
     x, y = motion.places
@@ -182,6 +187,7 @@ def layer_evidence(
         (h, w) float32 over the motion's grid, log of the ratio of the squared differences; 0
         away from the layers.
     """
+    # Blurs and look-ups over the whole picture would take most of the frame.
     window = window_of(layers[0].region | layers[1].region)
     reach = max(_SPREAD * size, _LEAST_SPREAD)
     own, other = (_difference(before, now, motion, layer, window, reach) for layer in layers)
@@ -203,10 +209,12 @@ def _difference(
     x, y = (values[window] for values in motion.places)
     sure = (layer.region[window] & (motion.mismatch[window] < _SURE_MISMATCH)).astype(np.float32)
     weight = _spread(sure, reach) + np.float32(1e-3)  # beyond its reach, nothing but affine
+    # Bounds what outliers, spread around them, can do to their neighbours.
     limit = _DEVIATION * layer.motion.spread + _LEAST_DEVIATION
     affine = layer.motion.at(x, y)
     rest_x = np.clip(motion.back_x[window] - affine[0], -limit, limit) * sure
     rest_y = np.clip(motion.back_y[window] - affine[1], -limit, limit) * sure
+    # A blur of values over a blur of weights: the mean of what is known nearby.
     from_x = x + affine[0] + _spread(rest_x, reach) / weight
     from_y = y + affine[1] + _spread(rest_y, reach) / weight
     then = motion.grid.sample(before.astype(np.float32), from_x, from_y)

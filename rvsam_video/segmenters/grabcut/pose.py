@@ -80,6 +80,7 @@ class Pose:
             self,
             x=self.x + rate * (other.x - self.x),
             y=self.y + rate * (other.y - self.y),
+            # Sizes blend by ratio: half and double cancel out.
             size=self.size * (other.size / self.size) ** rate,
         )
 
@@ -113,11 +114,14 @@ def shift_and_growth(
     Returns:
         (2,) the shift of the centre, and the factor of growth.
     """
+    # The median stands firm against the half of the pixels that may be wrong.
     error = np.linalg.norm(shifts - np.median(shifts, axis=0), axis=1)
     near = error <= max(2.0, 2 * float(np.median(error)))
+    # From the centre, so that growth alone does not move it.
     levers, shifts = places[near] - np.array(centre), shifts[near]
     lever, shift = levers.mean(axis=0), shifts.mean(axis=0)
     spread = float(np.square(levers - lever).sum())
+    # Least squares of shift = (growth - 1) * lever + constant; 1 keeps a single pixel finite.
     growth = 1 + float(((shifts - shift) * (levers - lever)).sum()) / max(spread, 1.0)
     growth = min(max(growth, 1 / _MOST_GROWTH), _MOST_GROWTH)
     return shift - (growth - 1) * lever, growth

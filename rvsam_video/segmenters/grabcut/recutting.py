@@ -59,17 +59,21 @@ def compare(view: Shape, seen: Grey, pose: Pose, grid: tuple[Map, Map], now: Gre
     height, width = now.shape
     if min(height, width) < SHORTEST_SIDE:
         return None
+    # Shift and size are undone first: flow alone finds only small motions.
     places = view.places(pose, grid)
     then = view.crop.sample(seen.astype(np.float32), *places)
     aligned = np.clip(then, 0, 255).astype(np.uint8)
+    # Half the resolution: this flow is measured for every object in every frame.
     back, ahead = flow(now, aligned, fast=True), flow(aligned, now, fast=True)
     x = np.arange(width, dtype=np.float32)[None] + back[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + back[..., 1]
     again = cv2.remap(ahead, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mismatch = np.square(back + again).sum(axis=2)
+    # 0 beyond the view's crop, whose edge is only repeated there.
     known = view.crop.sample(np.ones(seen.shape, np.float32), *places, 0.0)
     difference = np.square(now.astype(np.float32) - _read(then, x, y))
     difference = cv2.GaussianBlur(difference, (0, 0), _WINDOW)
+    # Both must agree: a flow that closes its circle may still join two unlike places.
     trust = np.exp(-mismatch / _MISMATCH**2 - difference / _DIFFERENCE**2)
     return Vote(_read(view.at(pose, grid), x, y), np.asarray(trust * _read(known, x, y)))
 
@@ -138,6 +142,7 @@ def recut(
     hidden = _hidden_parts(memory, carried, settings)
     evidence = settings.looks * looks.here
     evidence += _expectation(memory, carried, hidden, settings)
+    # Only against: where it also spoke for the object, five sequences lost 5 points of J&F.
     evidence += settings.motion * np.clip(carried.motion, -settings.motion_against, 0)
     evidence += settings.layered * np.clip(
         carried.layered, -settings.layered_limit, settings.layered_limit
@@ -145,9 +150,11 @@ def recut(
     evidence += settings.texture * np.clip(texture, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
     evidence += settings.given * _given(memory, carried, colours, settings)
     evidence += _pointed_out(prompt, carried.crop, settings)
+    # Last, so that nothing added before can reach beyond the band.
     evidence[~reachable] = _BARRED
     inside = _cut_within(reachable, evidence, colours, settings)
     expected = (carried.signed > 0) | (carried.trust < _UNTRUSTED) | hidden
+    # Where motion is unknown, or something was hidden, new parts are no surprise.
     inside = _expected_parts(inside, expected, settings.kept_share)
     area = float(inside.sum()) / carried.crop.scale**2
     fullness = area / carried.pose.size**2
@@ -160,6 +167,7 @@ def _cut_within(
     inside = np.zeros(reachable.shape, np.bool_)
     window = window_of(reachable)
     if inside[window].size:
+        # Cut in the window alone: its rim is barred ground, so no boundary is lost there.
         costs = edge_costs(colours.image[window], settings.stiffness * settings.gain)
         scaled = evidence[window] * np.float32(settings.gain)
         inside[window] = cut(scaled, *costs, settings.rounds) > 0.5
@@ -173,6 +181,7 @@ def within_reach(
     if memory.lost:
         return np.ones(carried.signed.shape, np.bool_)
     band = max(settings.least_band, settings.band * carried.pose.size)
+    # Open inwards: the object may shrink anywhere, even to nothing.
     near = carried.signed >= -band
     return np.asarray(near | _hidden_parts(memory, carried, settings), np.bool_)
 
@@ -181,6 +190,7 @@ def _hidden_parts(
     memory: ObjectMemory, carried: Carried, settings: GrabCutSettings
 ) -> NDArray[np.bool_]:
     """Where parts of the object should be that something hid in the frame before."""
+    # Nothing was hidden of what was whole; a lost object has no last frame to compare with.
     if memory.lost or memory.last.fullness > settings.whole:
         return np.zeros(carried.signed.shape, np.bool_)
     full = memory.full.at(carried.pose, carried.grid)
@@ -204,6 +214,7 @@ def _expectation(
     share = cv2.GaussianBlur((signed > 0).astype(np.float32), (0, 0), blur)
     odds = np.log((share + _LEAST_SHARE) / (1 + _LEAST_SHARE - share))
     outside = np.minimum(odds, 0) * np.where(hidden, settings.hidden_prior, 1)
+    # Found again, its motion is unknown, but its old shape is still worth something.
     trust = settings.found_prior if memory.lost else carried.trust
     return np.asarray(np.where(signed > 0, within, outside) * trust, np.float32)
 
@@ -235,6 +246,7 @@ def _expected_parts(
     inside: NDArray[np.bool_], expected: NDArray[np.bool_], share: float
 ) -> NDArray[np.bool_]:
     count, parts, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
+    # Whole parts stay or go: half a part that leaked out would be no better.
     overlap = np.bincount(parts[expected], minlength=count)
     kept = overlap >= share * stats[:, cv2.CC_STAT_AREA]
     kept[0] = False
@@ -252,6 +264,7 @@ def _score(inside: NDArray[np.bool_], fullness: float, carried: Carried, looks: 
         return 0.0
     expected = carried.signed > 0
     kept = float(inside[expected].mean()) if expected.any() else 0.0
+    # After a find trust is zero everywhere by construction, which is no sign of trouble.
     known = float(carried.trust[inside].mean()) if carried.trust.any() else 1.0
     alike = min(max(float(looks.parts[inside].mean()) / _FULL_LIKENESS, 0.0), 1.0)
     return float(kept**2 * known * alike**0.25 * min(fullness, 1.0) ** 0.5)

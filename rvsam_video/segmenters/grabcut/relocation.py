@@ -60,6 +60,7 @@ def find_again(
         where it is, or None.
     """
     full = memory.full.pose
+    # The whole picture, so small: the filter's time grows with the square of this factor.
     factor = min(1.0, _SEARCH_SIZE / full.size)
     width, height = (max(1, round(side * factor)) for side in picture.size)
     whole = Crop(0, 0, *picture.size, width, height)
@@ -67,6 +68,7 @@ def find_again(
     evidence = model.evidence()[Colours.of(picture.image, whole).fine]
     evidence = np.clip(evidence, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
     bonus = _bonus(whole.grid(), memory, points)
+    # Relative to how well the object ever matched: plain colours match worse than rare ones.
     best, found = least * memory.typical, None
     for scale in _SCALES:
         kernel = _kernel(memory, factor / scale)
@@ -92,6 +94,7 @@ def _kernel(memory: ObjectMemory, factor: float) -> Map | None:
     ring = (signed < -_RING_GAP) & (signed > -_RING_GAP - _RING_WIDTH * pose.size)
     if not inside.any() or not ring.any():
         return None
+    # Means of both, so that the merit is a likeness and does not grow with the size.
     weights = inside / inside.sum() - _RING_WEIGHT * ring / ring.sum()
     return np.asarray(weights, np.float32)
 

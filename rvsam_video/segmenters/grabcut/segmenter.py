@@ -85,6 +85,7 @@ class GrabCut:
 
     def _predict_one(self, picture: Picture, prompt: ObjectPrompt) -> MaskPrediction:
         image, points, labels = picture.image, prompt.points, prompt.labels
+        # Before the memory: what the user says of this very frame overrules what was carried here.
         if prompt.mask is not None:
             return self._begin(picture, prompt, prompt.mask, _GIVEN_SCORE)
         if prompt.box is not None:
@@ -112,6 +113,7 @@ class GrabCut:
         on = crop.take_map(mask.astype(np.float32))
         colours = Colours.of(picture.image, crop)
         model = ColourModel.learn(colours.fine, on, 1 - on)
+        # A thin object may cover no reduced pixel by half; then the best of them count.
         inside = on >= min(0.5, float(on.max()))
         pose = Pose.of(inside, crop.grid(), crop.scale)
         shape = Shape(crop, signed_over(crop, inside), pose)
@@ -133,6 +135,7 @@ class GrabCut:
             lost=0,
             point_ids=prompt.point_ids.copy(),
         )
+        # From the mask itself and not from the crop: the user's own pixels come out unchanged.
         logits = np.clip(signed_distance(mask), -_LOGIT_LIMIT, _LOGIT_LIMIT)
         return MaskPrediction(logits, score, memory.arrays())
 
@@ -158,6 +161,8 @@ class GrabCut:
             prediction = self._cut_anew(picture, prompt, memory, carried)
             if prediction is not None:
                 return prediction
+        # Looked for in the very frame it is missed in; the search reaches as far as one missed
+        # frame.
         missing = memory if memory.lost else _missed(memory)
         pose = find_again(
             picture,
@@ -171,6 +176,7 @@ class GrabCut:
             prediction = self._cut_anew(picture, prompt, missing, carried)
             if prediction is not None:
                 return prediction
+        # The new picture is kept all the same, to measure motion from in the next frame.
         return _nothing(picture, replace(_missed(memory), grey=picture.grey))
 
     def _cut_anew(
@@ -179,6 +185,8 @@ class GrabCut:
         """Segment the object where it is expected; None if it is not there."""
         settings = self.settings
         colours = Colours.of(picture.image, carried.crop)
+        # Before anything is compared: whatever were cut out of a black picture would be learnt
+        # from.
         if float(colours.grey.std()) < settings.blank * float(memory.given_grey.std()):
             return None
         reachable = within_reach(memory, carried, settings)
@@ -187,6 +195,7 @@ class GrabCut:
         model = memory.texture.blend(memory.recent_texture, settings.recent_texture)
         texture = model.evidence(features, reachable)
         found = recut(prompt, memory, carried, colours, looks, texture, reachable, settings)
+        # By its colours alone it looks more like what was around it.
         unlike = not found.inside.any() or float(looks.anywhere[found.inside].mean()) < 0
         if unlike or found.fullness < settings.lost_area:
             return None
@@ -210,6 +219,7 @@ class GrabCut:
         on: Map = found.inside.astype(np.float32)
         seen = Pose.of(found.inside, carried.grid, crop.scale)
         complete = found.fullness > _COMPLETE
+        # The middle of a half-hidden mask is not the object's: the pose follows that very slowly.
         pose = carried.pose.towards(seen, settings.pose_rate if complete else settings.hidden_rate)
         shape = Shape(crop, signed_over(crop, found.inside), pose)
         fresh = ColourModel.learn(colours.fine, on, 1 - on)
@@ -219,8 +229,10 @@ class GrabCut:
             grey=picture.grey,
             pose=pose,
             last=shape,
+            # Else a hidden part would be forgotten and could not come back.
             full=shape if found.fullness > settings.whole else memory.full,
             recent=memory.recent.blend(fresh, settings.recent_rate),
+            # Not blended: these are the colours of the last frame by definition.
             near=learn_near(colours, crop, on),
             parts=memory.parts.blend(parts, settings.parts_rate),
             recent_texture=memory.recent_texture.blend(

@@ -39,15 +39,18 @@ def texture_features(image: Image) -> Features:
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32) - np.float32(_MIDDLE)
     maps = []
     for scale in _COLOUR_SCALES:
+        # A scale of 0 is the pixel itself; OpenCV refuses a blur of no width.
         colours = cv2.GaussianBlur(lab, (0, 0), scale) if scale else lab
         maps += [colours[..., axis] * np.float32(unit) for axis, unit in enumerate(_COLOUR_UNITS)]
     return np.stack(maps + _texture(np.ascontiguousarray(lab[..., 0])), axis=-1)
 
 
 def _texture(light: Map) -> list[Map]:
+    # 1 / 8 makes the filter's sum that of a slope per pixel.
     across = cv2.Sobel(light, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     down = cv2.Sobel(light, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
     slope = np.hypot(across, down) + np.float32(1e-3)
+    # The structure tensor's two parts that tell direction, of order 1 in the slope like the rest.
     tensor = (across * across - down * down) / slope, across * down / slope
     maps = []
     for scale in _TEXTURE_SCALES:
@@ -55,6 +58,7 @@ def _texture(light: Map) -> list[Map]:
         for part, unit in zip(tensor, _DIRECTION_UNITS, strict=True):
             maps.append(_blur(part, scale) * np.float32(unit))
         variance = _blur(light * light, scale) - np.square(_blur(light, scale))
+        # The difference of two rounded numbers can fall below 0.
         maps.append(np.sqrt(np.maximum(variance, 0)) * np.float32(_CONTRAST_UNIT))
     return maps
 
@@ -84,6 +88,7 @@ _GAIN = 3.0
 
 
 def _random_projection() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    # The same in every process: moments saved by one are read by another.
     rng = np.random.default_rng(0)
     weights = rng.normal(0, _SPREAD / np.sqrt(FEATURES), (FEATURES, _UNITS))
     return weights.astype(np.float32), rng.uniform(-1, 1, _UNITS).astype(np.float32)
@@ -112,10 +117,12 @@ class TextureModel:
         step = max(1, on.size // _SAMPLES)
         label = np.where(on.ravel()[::step] > 0.5, 1, -1).astype(np.float32)
         share = np.array([max(int((label == side).sum()), 1) for side in (-1, 1)], np.float32)
+        # Both sides weigh half: else the larger one, mostly the surroundings, would decide.
         weight = np.where(label > 0, 0.5 / share[1], 0.5 / share[0]).astype(np.float32)
         rows = features.reshape(-1, FEATURES)[::step]
         moments = np.zeros((_UNITS + 1, _UNITS + 2), np.float32)
         for part in _parts(len(rows), (_UNITS + 1) ** 2):
+            # (rows, units + 2): the units, the constant, and room for the label.
             units = np.ones((len(rows[part]), _UNITS + 2), np.float32)
             units[:, :_UNITS] = _units(rows[part])
             units[:, -1] = label[part]
@@ -137,6 +144,7 @@ class TextureModel:
             (h, w) float32, log of a ratio.
         """
         products = self.moments[:, :-1]
+        # Relative to the moments' own size, so that it means the same for any features.
         ridge = np.float32(_RIDGE * np.trace(products) / len(products))
         products = products + ridge * np.eye(len(products), dtype=np.float32)
         # Not NumPy's: its LAPACK wakes threads even for a matrix as small as this.

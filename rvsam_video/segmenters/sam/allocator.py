@@ -44,4 +44,5 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
+    # A list, not a generator: one setting that is refused does not keep the others from being made.
     return all([mallopt(parameter, value) == 1 for parameter, value in _SETTINGS])

@@ -49,6 +49,8 @@ def attend_among(
         split_heads(attention.q_proj(placed), heads),
         split_heads(attention.k_proj(placed), heads),
         split_heads(attention.v_proj(values), heads),
+        # True is "may be attended to", the opposite of a filler. (B, 1, 1, T): the same for all
+        # queries.
         attn_mask=None if filler is None else ~filler[:, None, None],
     )
     out: Tensor = attention.out_proj(attended.transpose(1, 2).flatten(2))
@@ -57,6 +59,7 @@ def attend_among(
 
 def project(image: Tensor, weight: Tensor) -> Tensor:
     """Project (B, N, C) positions by (h, d, C) weights to (B, h, d, N)."""
+    # (B, hd, C) by (B, C, N).
     rows = weight.flatten(0, 1).expand(len(image), -1, -1)
     return torch.bmm(rows, image.transpose(1, 2)).view(len(image), *weight.shape[:2], -1)
 
@@ -67,6 +70,7 @@ def _by_position(projected: Tensor) -> Tensor:
 
 
 def _per_head(weight: Tensor, heads: int) -> Tensor:
+    # A view: the module must be on its device and loaded before these classes are built.
     return weight.detach().view(heads, -1, *weight.shape[1:])
 
 
@@ -80,6 +84,7 @@ class TokensToImage:
     def __init__(self, attention: Attention) -> None:
         self.attention = attention
         self.heads = int(attention.num_heads)
+        # (h, d, C) each.
         self.key = _per_head(attention.k_proj.weight, self.heads)
         self.value = _per_head(attention.v_proj.weight, self.heads)
         self._value_bias = _per_head(attention.v_proj.bias, self.heads)[:, None]
@@ -100,6 +105,7 @@ class TokensToImage:
             value = split_heads(F.linear(image, self.value.flatten(0, 1)), self.heads)
             return self._fused(tokens, key, value)
         # A key's bias adds the same to all positions' scores, so the softmax cancels it.
+        # (B, h, T, d) by (h, d, C), as hT rows a picture.
         query = (self._query(tokens) @ self.key).flatten(1, 2)
         weights = torch.bmm(query, placed.transpose(1, 2)).softmax(-1)
         mixed = torch.bmm(weights, image).view(len(image), self.heads, -1, image.shape[2])
@@ -117,6 +123,7 @@ class TokensToImage:
             return self._fused(tokens, _by_position(key), _by_position(value))
         query = self._query(tokens)
         count = len(query)
+        # Objects that share the positions: their tokens become rows of one product, (1, h, B T, d).
         if len(key) < count:
             query = query.transpose(0, 1).flatten(1, 2)[None]
         mixed = (query @ key).softmax(-1) @ value.transpose(-1, -2)
@@ -128,6 +135,7 @@ class TokensToImage:
         """Attend to (B or 1, h, N, d) keys and values."""
         query = self._query(tokens)
         key, value = (item.expand(len(query), -1, -1, -1) for item in (key, value))
+        # The query has been scaled already.
         return self._out(F.scaled_dot_product_attention(query, key, value, scale=1.0))
 
     def _query(self, tokens: Tensor) -> Tensor:
@@ -135,6 +143,8 @@ class TokensToImage:
         return query / math.sqrt(query.shape[-1])
 
     def _out(self, mixed: Tensor) -> Tensor:
+        # Added after the attention: the shares of a token sum to one, so a bias passes through
+        # unchanged.
         joined = (mixed + self._value_bias).transpose(1, 2).flatten(2)
         out: Tensor = self.attention.out_proj(joined)
         return out
@@ -152,6 +162,7 @@ class ImageToTokens:
         self.heads = int(attention.num_heads)
         self.query = _per_head(attention.q_proj.weight, self.heads)
         self._query_bias = _per_head(attention.q_proj.bias, self.heads)[..., None]
+        # Transposed once, to (hd, C): tokens are projected by head before they are spread.
         self._out_weight = attention.out_proj.weight.detach().t().contiguous()
         self._out_bias = attention.out_proj.bias.detach()
 
@@ -175,6 +186,8 @@ class ImageToTokens:
             return self._fused(image, tokens, values, query, filler)
         key = self._key(tokens)
         folded = (key @ self.query).flatten(1, 2)
+        # The query's bias stays, unlike a key's: this softmax is over tokens, and it differs by
+        # token.
         offset = self._offset(key, filler).flatten(1, 2)
         scores = torch.baddbmm(offset, folded, placed.transpose(1, 2))
         shares = scores.view(len(key), self.heads, -1, placed.shape[1]).softmax(2)
@@ -198,6 +211,7 @@ class ImageToTokens:
         offset = self._offset(key, filler)
         if len(query) == len(key):
             return self._folded(image, values, (key @ query + offset).softmax(2))
+        # Shared positions again: (h, B T, d) by (h, d, N).
         rows = key.transpose(0, 1).flatten(1, 2)
         scores = (rows @ query[0]).view(self.heads, len(key), -1, query.shape[3])
         shares = (scores + offset.transpose(0, 1)).softmax(2).transpose(0, 1)
@@ -207,6 +221,7 @@ class ImageToTokens:
         """Add the tokens by their (B, h, T, N) shares, projected before they are spread."""
         value = split_heads(self.attention.v_proj(values), self.heads)
         addend = (value @ self._out_weight.view(self.heads, -1, image.shape[2])).flatten(1, 2)
+        # Contiguous, so a copy of its own for every object: the product is added in place.
         base: Tensor = (image + self._out_bias).expand(len(value), -1, -1).contiguous()
         return base.baddbmm_(shares.flatten(1, 2).transpose(1, 2), addend)
 
@@ -216,6 +231,7 @@ class ImageToTokens:
         """Add the tokens; `query` is (B or 1, h, N, d)."""
         key = self._key(tokens)
         value = split_heads(self.attention.v_proj(values), self.heads)
+        # (B, h, 1, T): added to the scores of all positions.
         offset = self._offset(key, filler).transpose(2, 3)
         query = query.expand(len(key), -1, -1, -1)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=offset, scale=1.0)
@@ -224,6 +240,7 @@ class ImageToTokens:
 
     def _key(self, tokens: Tensor) -> Tensor:
         key = split_heads(self.attention.k_proj(tokens), self.heads)
+        # The tokens are scaled, not the positions: there are thousands of those.
         return key / math.sqrt(key.shape[-1])
 
     def _offset(self, key: Tensor, filler: Tensor | None) -> Tensor:
@@ -231,4 +248,6 @@ class ImageToTokens:
         offset = key @ self._query_bias
         if filler is None:
             return offset
+        # Minus infinity is safe: SAM's own five tokens are never filler, so no row has nothing
+        # else.
         return offset.masked_fill(filler[:, None, :, None], -torch.inf)

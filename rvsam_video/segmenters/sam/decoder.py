@@ -71,6 +71,7 @@ class BatchedDecoder:
         self._tokenize = PromptTokenizer(prompt_encoder)
         self._two_way = TwoWay(mask_decoder.transformer, prompt_encoder)
         self._upscale = _Upscaling(mask_decoder.output_upscaling)
+        # In this order: `_run` reads the IoU from token 0 and the masks from 1 to 4.
         own = [mask_decoder.iou_token.weight, mask_decoder.mask_tokens.weight]
         self._own_tokens = torch.cat(own).detach()[None]
         self._mask_networks = mask_decoder.output_hypernetworks_mlps
@@ -86,6 +87,7 @@ class BatchedDecoder:
             embedding: (1, 256, 64, 64) from the image encoder, of any floating type.
             geometry: size of the picture.
         """
+        # Single precision from here on: the encoder alone may run in half.
         return PreparedImage(geometry, self._two_way.prepare(embedding.float()))
 
     def decode(
@@ -125,6 +127,8 @@ class BatchedDecoder:
         marks = torch.tensor(ambiguous, dtype=torch.bool, device=self._own_tokens.device)
 
         def choose(iou: Tensor, part: slice) -> Tensor:
+            # Among the three only: mask 0 is meant for prompts that leave no choice, and SAM never
+            # ranks it with them.
             best = iou[:, list(_MULTIPLE)].argmax(1, keepdim=True) + _MULTIPLE[0]
             return torch.where(marks[part, None], best, _SINGLE[0])
 
@@ -148,6 +152,7 @@ class BatchedDecoder:
             mixing, iou, maps = self._run(image, requests[part])
             chosen = choose(iou, part)
             rows = torch.arange(len(chosen), device=chosen.device)[:, None]
+            # Only the masks that were chosen are made: the public decoder makes all four.
             logits.append(self._upscale(maps, mixing[rows, chosen]))
             scores.append(iou.gather(1, chosen))
         return DecodeResult(torch.cat(logits), torch.cat(scores))
@@ -159,6 +164,8 @@ class BatchedDecoder:
         prompts = self._tokenize(requests, image.geometry)
         own = self._own_tokens.expand(len(requests), -1, -1)
         tokens = torch.cat([own, prompts.tokens], 1)
+        # Padded with False for SAM's own tokens; a lone object is its own longest, so it has no
+        # filler.
         filler = F.pad(prompts.filler, (own.shape[1], 0)) if len(requests) > 1 else None
         device = tokens.device
         masks = [
@@ -178,6 +185,7 @@ class _Upscaling:
     """
 
     def __init__(self, layers: Sequence[Any]) -> None:
+        # SAM's sequence: transposed convolution, norm, GELU, transposed convolution, GELU.
         first, norm, _, second, _ = layers
         self._first, self._first_bias = _as_product(first)
         self._second, self._second_bias = _as_product(second)
@@ -203,6 +211,7 @@ class _Upscaling:
         blocks = torch.cat(parts, 1)
         side = int(count**0.5)
         # Per position: 2x2 blocks of 2x2 blocks, (row, column) each.
+        # (B, row, column, row of 2, column of 2, row of 2 in that, column of 2 in that, M)
         shaped = blocks.view(len(image), side, side, 2, 2, 2, 2, -1)
         ordered = shaped.permute(0, 7, 1, 3, 5, 2, 4, 6)
         return ordered.reshape(len(image), -1, LOGITS_SIDE, LOGITS_SIDE)
@@ -210,6 +219,7 @@ class _Upscaling:
     def _masks(self, image: Tensor, mixing: Tensor) -> Tensor:
         """Return (B, 16 n, M) logits of (B, n, 256) positions."""
         channels = self._norm_weight.shape
+        # (B, n, 4, 64): channels last, so that SAM's LayerNorm2d is a plain layer norm.
         maps = F.linear(image, self._first, self._first_bias).view(len(image), -1, *channels)
         maps = F.layer_norm(maps, channels, self._norm_weight, self._norm_bias, self._norm_eps)
         maps = F.gelu(F.linear(F.gelu(maps), self._second, self._second_bias))
@@ -221,5 +231,6 @@ def _as_product(convolution: nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
     if convolution.bias is None or convolution.kernel_size != convolution.stride:
         msg = "only transposed convolutions with a bias and without overlap can be upsampled so"
         raise ValueError(msg)
+    # (in, out, 2, 2) to (2, 2, out, in): for each place of a block the rows of one product.
     weight = convolution.weight.detach().permute(2, 3, 1, 0).flatten(0, 2).contiguous()
     return weight, convolution.bias.detach().repeat(weight.shape[0] // len(convolution.bias))

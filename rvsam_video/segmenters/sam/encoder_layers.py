@@ -59,6 +59,7 @@ class LayerNorm2d(nn.Module):
         # Squares of half-precision activations overflow, so autocast maps are widened first.
         x = x if x.dtype == torch.float64 else x.float()
         centred = x - x.mean(1, keepdim=True)
+        # Biased, as SAM computes it; torch.var would divide by C - 1.
         variance = centred.square().mean(1, keepdim=True)
         normal = centred / torch.sqrt(variance + self.eps)
         return self.weight[:, None, None] * normal + self.bias[:, None, None]
@@ -74,6 +75,7 @@ def sam_neck(width: int) -> nn.Sequential:
         A module from (B, width, H, W) to (B, 256, H, W).
     """
     return nn.Sequential(
+        # The last map alone goes in; nothing is fused across stages or upsampled.
         nn.Conv2d(width, EMBEDDING_WIDTH, 1, bias=False),
         LayerNorm2d(EMBEDDING_WIDTH),
         nn.Conv2d(EMBEDDING_WIDTH, EMBEDDING_WIDTH, 3, padding=1, bias=False),

@@ -59,6 +59,8 @@ def named_part(
         path = checkpoint_path(name, cache=cache, offline=offline, progress=progress)
         licence = find_weights(name).licence
     else:
+        # A file of one's own may be anything; claiming the published licence for it would be a
+        # guess.
         path, licence = Path(checkpoint), "unknown"
     sam = sam_network(SAM_VARIANTS[name], load_state_dict(path), source=str(path))
     built = (

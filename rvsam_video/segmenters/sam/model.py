@@ -40,6 +40,7 @@ class ViTConfig:
     whole: tuple[int, ...]
 
 
+# The three sizes of the official builders.
 VIT_B = ViTConfig(768, 12, 12, (2, 5, 8, 11))
 VIT_L = ViTConfig(1024, 24, 16, (5, 11, 17, 23))
 VIT_H = ViTConfig(1280, 32, 16, (7, 15, 23, 31))
@@ -52,6 +53,7 @@ def vit_encoder(config: ViTConfig) -> nn.Module:
         embed_dim=config.width,
         img_size=IMAGE_SIZE,
         mlp_ratio=4,
+        # PyTorch's own eps is ten times as large.
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
         num_heads=config.heads,
         patch_size=_PATCH,
@@ -75,6 +77,7 @@ def sam_around(encoder: nn.Module) -> Sam:
     Returns:
         A `segment_anything.modeling.Sam` in evaluation mode, with weights that are to be loaded.
     """
+    # One set of sizes for all networks of the family: only the image encoder differs.
     prompt_encoder = PromptEncoder(
         embed_dim=EMBEDDING_WIDTH,
         image_embedding_size=_EMBEDDING_SIZE,
@@ -91,6 +94,7 @@ def sam_around(encoder: nn.Module) -> Sam:
         iou_head_depth=3,
         iou_head_hidden_dim=256,
     )
+    # Not on the meta device: SAM's pixel mean is in no checkpoint and would stay empty.
     sam = Sam(encoder, prompt_encoder, decoder).eval()
     for parameter in sam.parameters():
         parameter.requires_grad_(requires_grad=False)

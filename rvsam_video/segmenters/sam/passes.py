@@ -48,6 +48,7 @@ class Decoder(Protocol):
 
 def is_looked_for(prompt: ObjectPrompt) -> bool:
     """Whether the network is asked for this object at all."""
+    # A mask from the user is the answer; a network could only make it worse.
     if prompt.mask is not None:
         return False
     if prompt.box is not None or bool(np.any(prompt.labels == 1)):
@@ -78,9 +79,11 @@ def _first_pass(
     decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt]
 ) -> DecodeResult:
     requests = [
+        # May leave no point: then SAM's own extra token is all that is shown, as in SAM-PT.
         _request(item, np.s_[:] if item.plan.positives_first == "never" else item.labels == 1)
         for item in prompts
     ]
+    # Only in the first pass: later ones have a mask input, which says what is meant.
     ambiguous = [item.plan.best_of_three and _is_one_click(item) for item in prompts]
     return decoder.decode_best(image, requests, ambiguous)
 
@@ -96,6 +99,7 @@ def _second_pass(
     """Show all points to the objects that have seen only some; `result` is overwritten."""
     again = [index for index, item in enumerate(prompts) if _needs_second_pass(item)]
     requests = [
+        # The logits as they are, not a thresholded mask: the network was trained on such.
         _request(prompts[index], np.s_[:], mask_input=result.low_res_logits[index, 0])
         for index in again
     ]
@@ -115,9 +119,11 @@ def _refine(
     before: dict[int, Tensor] = {}
     going = list(range(len(prompts)))
     for number in range(max((item.plan.refinements for item in prompts), default=0)):
+        # Objects drop out and never come back, so the batch shrinks from pass to pass.
         going = [index for index in going if number < prompts[index].plan.refinements]
         boxes: dict[int, NDArray[np.float64]] = {}
         for index in going:
+            # One at a time at the picture's size: SAM-PT's box is that of the enlarged mask.
             mask = to_picture_size(result.low_res_logits[index], image.geometry)[0] > 0
             box = _box_of(mask)
             if box is not None and not _is_stable(mask, before.get(index), prompts[index]):
@@ -145,6 +151,7 @@ def _box_of(mask: Tensor) -> NDArray[np.float64] | None:
     if int(torch.count_nonzero(mask)) < FEWEST_PIXELS:
         return None
     columns, rows = (np.flatnonzero(mask.any(axis).cpu().numpy()) for axis in (0, 1))
+    # Indices of pixels, corners included, in double precision: they are scaled later.
     return np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)
 
 
@@ -155,6 +162,7 @@ def _refinement(
     if prompt.box is not None:
         return _request(prompt, np.s_[:], mask_input=logits)
     if not prompt.plan.scale_box:
+        # What `to_network` will do to it is undone here, so that the network gets picture pixels.
         box = geometry.from_network(box.reshape(2, 2)).reshape(4)
     return DecodeRequest(prompt.points, prompt.labels, box, logits)
 
@@ -175,6 +183,7 @@ def _overwrite(
     """Replace these rows of a result by the answers to the requests."""
     if not rows:
         return
+    # One mask in every pass after the first (SAM-PT).
     better = decoder.decode(image, requests, multimask=False)
     result.low_res_logits[rows] = better.low_res_logits
     result.iou[rows] = better.iou

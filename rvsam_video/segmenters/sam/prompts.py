@@ -97,6 +97,7 @@ class PromptTokenizer:
     """
 
     def __init__(self, encoder: PromptEncoder) -> None:
+        # Rows 0 to 4: negative, positive, two corners, not a point. Labels are row numbers.
         kinds = [entry.weight for entry in encoder.point_embeddings]
         self._kinds = torch.cat([*kinds, encoder.not_a_point_embed.weight]).detach()
         self._positions = encoder.pe_layer
@@ -106,6 +107,7 @@ class PromptTokenizer:
         rows = [_rows(request, geometry) for request in requests]
         longest = max(len(kinds) for _, kinds in rows)
         xy = np.zeros((len(rows), longest, 2), np.float32)
+        # Filler needs some embedding; this one has no position. No attention ever sees it.
         kinds = np.full((len(rows), longest), _NOT_A_POINT)
         filler = np.ones((len(rows), longest), np.bool_)
         for number, (own_xy, own_kinds) in enumerate(rows):
@@ -117,6 +119,7 @@ class PromptTokenizer:
         # Pixel centres are at whole numbers outside, at halves in the network.
         centres = torch.from_numpy(xy).to(device) + 0.5
         placed: Tensor = self._positions.forward_with_coords(centres, (IMAGE_SIZE, IMAGE_SIZE))
+        # That token is its learned vector alone.
         placed = placed.masked_fill((kind == _NOT_A_POINT)[..., None], 0)
         return PromptTokens(placed + self._kinds[kind], torch.from_numpy(filler).to(device))
 
@@ -125,6 +128,7 @@ def _rows(
     request: DecodeRequest, geometry: Geometry
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the (n, 2) positions in the network's square and (n,) kinds of a request's tokens."""
+    # Points, then corners, as in the public code: another order would change the last bits of sums.
     xy, kinds = [np.zeros((0, 2), np.float32)], [np.zeros(0, np.int64)]
     if request.points is not None and request.labels is not None:
         xy.append(geometry.to_network(request.points))
@@ -132,6 +136,7 @@ def _rows(
     if request.box is not None:
         xy.append(geometry.to_network(request.box.reshape(2, 2)))
         kinds.append(np.array(_BOX_CORNERS))
+    # Also for an empty list of points: the public predictor adds it whenever there is no box.
     elif request.points is not None:
         xy.append(np.zeros((1, 2), np.float32))
         kinds.append(np.array([_NOT_A_POINT]))

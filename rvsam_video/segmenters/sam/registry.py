@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
 
+# Imported when built: the names alone must load no torch.
 def _repvit() -> nn.Module:
     from rvsam_video.segmenters.sam.repvit import RepViTEncoder
 
@@ -111,6 +112,8 @@ def load_sam(
     path = checkpoint_path(variant.name) if checkpoint is None else Path(checkpoint)
     sam = sam_network(variant, load_state_dict(path), source=str(path))
     if backend != "torch":
+        # Told the hash of the weights: exported files are kept, and other weights need another
+        # file.
         sam.image_encoder = encoder_on_backend(
             sam.image_encoder, backend, name=variant.name, weights_sha256=file_sha256(path)
         )
@@ -155,6 +158,7 @@ def sam_network(variant: SamVariant, state_dict: Mapping[str, Tensor], *, source
 
     sam = sam_around(variant.encoder())
     load_checked(sam, state_dict, source)
+    # After loading: the checkpoint has the names of the trained form.
     if variant.fusible:
         sam.image_encoder = fuse(sam.image_encoder)
     return sam

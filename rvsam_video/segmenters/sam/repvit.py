@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from rvsam_video.segmenters.sam.encoder_layers import IMAGE_SIZE, ConvBN, conv_stem, sam_neck
 
+# The same in all published sizes, as are the two below.
 _MIXER_EXPANSION = 2
 _SQUEEZE_RATIO = 4
 _SQUEEZE_STEP = 8
@@ -67,6 +68,7 @@ class RepDW(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the neighbours of each position of a (B, C, H, W) map."""
+        # In this order: another one differs from the public code in the last bit.
         mixed: Tensor = self.bn(self.conv(x) + self.conv1(x) + x)
         return mixed
 
@@ -83,6 +85,7 @@ class SqueezeExcite(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         quarter = width / _SQUEEZE_RATIO
+        # Halves rounded up: timm's rule, which the shapes in the checkpoint follow.
         steps = int(quarter + _SQUEEZE_STEP / 2) // _SQUEEZE_STEP
         squeezed = max(1, steps) * _SQUEEZE_STEP
         self.fc1 = nn.Conv2d(width, squeezed, 1)
@@ -147,6 +150,7 @@ def _downsample_block(inputs: int, outputs: int, stride: int) -> Block:
 
 def _feature_blocks(config: RepViTConfig) -> Iterator[nn.Module]:
     """Yield stem, blocks and downsampling blocks in the order of the checkpoint's indices."""
+    # The public code tests for 320 channels instead of counting: only M2.3 has so many there.
     strides = (1, 2, 2, config.last_stride)
     last_stage = len(config.widths) - 1
     yield conv_stem(config.widths[0])
@@ -177,6 +181,7 @@ class RepViTEncoder(nn.Module):
         super().__init__()
         self.features = nn.Sequential(*_feature_blocks(config))
         self.neck = sam_neck(config.widths[-1])
+        # Norms with statistics of their own, not of the picture at hand, whoever builds it.
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -52,6 +52,7 @@ class SamSegmenter:
     @torch.inference_mode()
     def embed(self, image: Image) -> PreparedImage:
         """Encode a picture; `image` is (H, W, 3) uint8 RGB."""
+        # The encoder only: it is nearly all of the work, and masks stay in single precision.
         with half_precision(self.device):
             embedding = self._encoder(network_input(image, self.device))
         return self.decoder.prepare(embedding, Geometry.of(image))
@@ -77,6 +78,7 @@ class SamSegmenter:
         answers = [_certain(prompt, shape) for prompt in prompts]
         for row, index in enumerate(asked):
             score = float(result.iou[row, 0])
+            # Regressed without a limit: scores a little above 1 can occur.
             if prompts[index].plan.clip_score:
                 score = min(max(score, 0), 1)
             answers[index] = MaskPrediction(logits[row], score, low_res_logits=kept[row])
@@ -91,6 +93,7 @@ class SamSegmenter:
         """
         geometry = image.geometry
         out = np.empty((len(low_res_logits), geometry.height, geometry.width), np.float32)
+        # One by one: the square between the two enlargements takes up to 4 MiB an object.
         for row, logits in zip(out, low_res_logits, strict=True):
             row[:] = to_picture_size(logits[None], geometry)[0].cpu().numpy()
         return out

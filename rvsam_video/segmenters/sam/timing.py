@@ -127,6 +127,7 @@ def _decode_time(segmenter: Segmenter, embedding: object, count: int, repeats: i
     prompts = [
         ObjectPrompt(
             object_id=number + 1,
+            # Anywhere: the time depends on the number of points, not on where they are.
             points=rng.uniform(0, FRAME_SIZE, (POINTS, 2)).astype(np.float32),
             labels=np.ones(POINTS, np.int8),
             point_ids=np.arange(POINTS),
@@ -137,11 +138,13 @@ def _decode_time(segmenter: Segmenter, embedding: object, count: int, repeats: i
 
 
 def _median_time(call: Callable[[], object], repeats: int) -> float:
+    # The first call allocates, chooses kernels and, elsewhere than on a CPU, compiles.
     call()
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
         call()
+        # Calls return before the card is done.
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
@@ -152,6 +155,7 @@ def _gmacs(encoder: nn.Module) -> float:
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
         encoder(torch.zeros(1, 3, 1024, 1024))
+    # A multiply-accumulate is two operations.
     return counter.get_total_flops() / 2e9
 
 

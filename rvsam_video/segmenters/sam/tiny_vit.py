@@ -18,9 +18,11 @@ from torch.nn import functional as F  # noqa: N812 - the name all torch code use
 
 from rvsam_video.segmenters.sam.encoder_layers import IMAGE_SIZE, ConvBN, conv_stem, sam_neck
 
+# The same in all layers and sizes; the checkpoint's shapes follow from them.
 _HEAD_WIDTH = 32
 _MBCONV_EXPANSION = 4
 _MLP_RATIO = 4
+# ImageNet's, for a head that is only there to be loaded.
 _CLASSES = 1000
 
 
@@ -68,6 +70,7 @@ class MBConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the same shape."""
         inner = self.conv3(self.act(self.conv2(self.act(self.conv1(x)))))
+        # After the sum, unlike RepViT's mixers.
         out: Tensor = self.act(inner + x)
         return out
 
@@ -96,6 +99,7 @@ class PatchMerging(nn.Module):
 
 def _offset_index(window: int) -> Tensor:
     """Number the offsets |Δrow| * window + |Δcolumn| of all pairs of positions of a window."""
+    # Absolute offsets: left and right share a bias, and offsets are numbered row by row.
     rows, columns = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
     rows, columns = rows.flatten(), columns.flatten()
     return (rows[:, None] - rows).abs() * window + (columns[:, None] - columns).abs()
@@ -123,14 +127,18 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = width // _HEAD_WIDTH
         self.window = window
+        # PyTorch's eps of 1e-5 here, where the neck and SAM's own encoder have 1e-6.
         self.norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         self.attention_biases = nn.Parameter(torch.zeros(self.heads, window**2))
+        # Not in the checkpoint.
         self.register_buffer("index", _offset_index(window), persistent=False)
 
     def bias(self) -> Tensor:
         """Gather the (heads, window**2, window**2) bias from the table as it is loaded now."""
+        # Each time: the public code caches this when eval() is called, and its builder does so
+        # before weights are loaded, which leaves zeros.
         return self.attention_biases[:, self.index]
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -165,6 +173,7 @@ class MLP(nn.Module):
 def to_windows(x: Tensor, window: int) -> Tensor:
     """Cut a (B, H, W, C) map into windows (N, window**2, C), padded with zeros right and below."""
     batch, height, width, channels = x.shape
+    # From the last dimension on: channels none, columns on the right, rows below.
     x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
     rows, columns = x.shape[1] // window, x.shape[2] // window
     x = x.reshape(batch, rows, window, columns, window, channels).transpose(2, 3)
@@ -202,6 +211,7 @@ class AttentionBlock(nn.Module):
         # and take part as keys and values, as they did in training.
         attended = self.attn(to_windows(x.permute(0, 2, 3, 1), self.window))
         x = x + from_windows(attended, self.window, height, width).permute(0, 3, 1, 2)
+        # In place of x, not added to it: this convolution has no residual.
         x = self.local_conv(x)
         transformed: Tensor = self.mlp(x.permute(0, 2, 3, 1))
         return x + transformed.permute(0, 3, 1, 2)
@@ -249,6 +259,7 @@ def _layers(config: TinyViTConfig) -> nn.Sequential:
         [AttentionBlock(width, window) for _ in range(depth)]
         for width, depth, window in zip(widths[1:], depths[1:], config.windows, strict=True)
     ]
+    # One longer than the others on purpose: four layers have three mergings between them.
     steps = zip(widths, widths[1:], config.strides, strict=False)
     mergings = [PatchMerging(*step) for step in steps]
     return nn.Sequential(*map(TinyViTLayer, blocks, [*mergings, nn.Identity()]))
@@ -272,6 +283,7 @@ class TinyViTEncoder(nn.Module):
         super().__init__()
         self.patch_embed = PatchEmbed(config.widths[0])
         self.layers = _layers(config)
+        # Loading is strict, so what the checkpoint has must be here.
         self.norm_head = nn.LayerNorm(config.widths[-1])
         self.head = nn.Linear(config.widths[-1], _CLASSES)
         self.neck = sam_neck(config.widths[-1])

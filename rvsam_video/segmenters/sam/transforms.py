@@ -49,12 +49,15 @@ class Geometry:
     def resized(self) -> tuple[int, int]:
         """(width, height) once the longest side is 1024; halves are rounded up."""
         scale = IMAGE_SIZE / max(self.width, self.height)
+        # Half up, not to even as round() does; a thread-like picture keeps one pixel.
         width, height = (max(1, int(side * scale + 0.5)) for side in (self.width, self.height))
         return width, height
 
     def to_network(self, xy: NDArray[np.floating]) -> NDArray[np.float32]:
         """Scale (..., 2) coordinates, x then y, from the picture to the network's square."""
         width, height = self.resized
+        # By the rounded sizes, so the two axes differ a little; in double precision, as SAM's
+        # predictor.
         scale = np.array([width / self.width, height / self.height])
         return np.asarray(np.asarray(xy, np.float64) * scale, np.float32)
 
@@ -68,6 +71,7 @@ class Geometry:
 def resize_longest_side(image: Image) -> Image:
     """Resize an (H, W, 3) uint8 picture, bilinear with antialiasing, to a longest side of 1024."""
     size = Geometry.of(image).resized
+    # Pillow and not OpenCV: it antialiases when it shrinks, as the checkpoints were trained with.
     picture = PillowImage.fromarray(np.ascontiguousarray(image))
     return np.asarray(picture.resize(size, PillowImage.Resampling.BILINEAR))
 
@@ -82,9 +86,11 @@ def network_input(image: Image, device: torch.device) -> Tensor:
     Returns:
         (1, 3, 1024, 1024) float32: normalised, then padded with zeros on the right and below.
     """
+    # Copied: the array is Pillow's and not to be written to.
     pixels = torch.tensor(resize_longest_side(image), device=device).permute(2, 0, 1)
     mean = torch.tensor(_PIXEL_MEAN, device=device)[:, None, None]
     std = torch.tensor(_PIXEL_STD, device=device)[:, None, None]
+    # Padded after normalising: exactly 0, the mean colour, and not black.
     square = torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
     square[0, :, : pixels.shape[1], : pixels.shape[2]] = (pixels - mean) / std
     return square
@@ -107,6 +113,7 @@ def to_picture_size(low_res_logits: Tensor, geometry: Geometry) -> Tensor:
     size = (rows * _PER_LOGIT, columns * _PER_LOGIT)
     square = F.interpolate(part, size, mode="bilinear", align_corners=False)
     inside = square[..., :height, :width]
+    # A second step of its own: both in one would give other logits at every edge.
     size = (geometry.height, geometry.width)
     if size == (height, width):
         return inside[:, 0]

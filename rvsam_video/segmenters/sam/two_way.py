@@ -42,13 +42,17 @@ class TwoWay:
     """
 
     def __init__(self, transformer: TwoWayTransformer, prompt_encoder: PromptEncoder) -> None:
+        # (1, N, C); the public code computes it again for every call.
         self._positions = _as_tokens(prompt_encoder.get_dense_pe().detach())
         self._layers = [_Layer(block) for block in transformer.layers]
         self._final = TokensToImage(transformer.final_attn_token_to_image)
         self._norm = transformer.norm_final_attn
         first = self._layers[0]
+        # Until the first layer has run all objects see the same positions: these products are
+        # shared.
         self._first = (first.to_image.key, first.to_image.value, first.to_tokens.query)
         self._no_mask = prompt_encoder.no_mask_embed.weight.detach()
+        # The last one is 1x1: it is multiplied into the projections instead, see `start`.
         *convolutions, last = prompt_encoder.mask_downscaling
         self._mask_convolutions = torch.nn.Sequential(*convolutions)
         self._mask_weight = last.weight.detach().flatten(1)
@@ -81,6 +85,7 @@ class TwoWay:
             return picture.plain, picture.projected
         channels = self._mask_channels(mask_inputs)
         given = torch.tensor([mask is not None for mask in mask_inputs], device=channels.device)
+        # (B, 1, C): either the bias of the convolution left out, or SAM's token for "no mask".
         offset = torch.where(given[:, None], self._mask_bias, self._no_mask)[:, None]
         added = torch.matmul(channels.transpose(1, 2), self._mask_weight.t()) + offset
         key, value, query = (
@@ -102,7 +107,9 @@ class TwoWay:
         self, base: Tensor, weight: Tensor, channels: Tensor, offset: Tensor
     ) -> Tensor:
         rows = weight.flatten(0, 1)
+        # (1, hd, N) and (B, hd, 1): all linear, so the parts are projected one by one.
         start = base.flatten(1, 2) + rows @ offset.transpose(1, 2)
+        # (hd, C) by (C, 16): 16 channels meet the positions instead of 256.
         mixing = (rows @ self._mask_weight).expand(len(channels), -1, -1)
         added = torch.baddbmm(start, mixing, channels)
         return added.view(len(channels), *weight.shape[:2], -1)
@@ -125,6 +132,7 @@ class TwoWay:
         state, image = first.from_projections(tokens, filler, image, projections)
         for layer in others:
             state, image = layer(state, tokens, filler, image, image + self._positions)
+        # Tokens are their own positional encoding, and are added again before every attention.
         attended = self._final(state + tokens, image + self._positions, image)
         normed: Tensor = self._norm(state + attended)
         return normed, image
@@ -144,6 +152,7 @@ class _Layer:
         """Run as the first layer, in which tokens are their own positions."""
         block = self.block
         key, value, query = projections
+        # Not added to the tokens: in SAM's first layer attention replaces them.
         state = block.norm1(attend_among(block.self_attn, tokens, tokens, filler))
         state = self._settle(state, self.to_image.projected(state + tokens, key, value))
         image = self.to_tokens.projected(image, state + tokens, state, query, filler)

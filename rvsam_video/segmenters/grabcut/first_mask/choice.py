@@ -77,12 +77,15 @@ def mask_from_clicks(image: Image, points: NDArray[np.float32], labels: NDArray[
     places = crop.points(points)
     on, off = places[labels == 1], places[labels == 0]
     shape = (crop.height, crop.width)
+    # One palette for all guesses: their merits are compared with each other.
     colours = palette_map(crop.take(image), distance_to(shape, on) < _NEAR * min(shape))
     grown = [grow(colours, guess) for guess in clicked_guesses(shape, on, off)]
+    # Parts that no click is in are other things of the same colour.
     masks = [fill_holes(clicked_parts(mask, on), off) for mask in grown]
     denied = distance_to(shape, off) < np.minimum(_AROUND_CLICK, distance_to(shape, on))
 
     def merit(mask: _Mask) -> float:
+        # Squared logs: twice as large costs as much as half as large, and the usual range little.
         oddity = float(np.log(mask.mean() / _USUAL_SHARE))
         against = _SIZE_WEIGHT * oddity**2 + _SWALLOWED_WEIGHT * _share(mask, denied)
         return difference_from_ring(colours, mask) - against
@@ -108,6 +111,7 @@ def mask_from_box(
     places, corners = crop.points(points), crop.points(box.reshape(2, 2))
     on, off = places[labels == 1], places[labels == 0]
     guesses = boxed_guesses((crop.height, crop.width), corners, on, off)
+    # Within the largest ellipse is where the object may be.
     colours = palette_map(crop.take(image), guesses[-1].reach < 1)
     masks = [fill_holes(large_parts(grow(colours, guess)), off) for guess in guesses]
     shape = (crop.height, crop.width)
@@ -115,10 +119,13 @@ def mask_from_box(
 
     def merit(mask: _Mask) -> float:
         _, _, *extent = cv2.boundingRect(mask.astype(np.uint8))
+        # A person draws a box around all of an object: a mask that leaves a side empty missed a
+        # part.
         filled = np.minimum(1, extent / (corners[1] - corners[0] + 1)).prod()
         against = _SWALLOWED_WEIGHT * _share(mask, denied)
         return difference_from_ring(colours, mask) + float(filled) - against
 
+    # Rounded outwards: a pixel that the box touches may belong to the object.
     (x0, y0), (x1, y1) = np.floor(box[:2]).astype(int), np.ceil(box[2:]).astype(int)
     inside = np.zeros(image.shape[:2], np.bool_)
     inside[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1] = True
@@ -141,11 +148,13 @@ def _finish(
     slack: float,
 ) -> _Mask:
     """Choose the best of the masks of the grid, and sharpen it if that does it good."""
+    # Ties go to the smaller guess, which comes first.
     merits = [merit(mask) if mask.any() else -np.inf for mask in masks]
     best = int(np.argmax(merits))
     whole = crop.paste(masks[best].astype(np.float32), allowed.shape[::-1], 0.0) > 0.5
     if not whole.any():
         return whole
     sharp = sharpen(image, whole, allowed, points, labels)
+    # Judged on the grid, where the merits of the others were measured.
     seen = crop.take_map(sharp.astype(np.float32)) > 0.5
     return sharp if seen.any() and merit(seen) >= merits[best] - slack else whole

@@ -35,9 +35,11 @@ def palette_map(image: Image, near: NDArray[np.bool_]) -> PaletteMap:
         near: (h, w), where the object may be. Half of the palette is spent there, so that a
             small object is not lumped together with the rest.
     """
+    # Lab: distances are nearer to what eyes tell apart than those of RGB.
     values = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).reshape(-1, 3).astype(np.float32)
     rng = np.random.default_rng(_SEED)
     nearby = np.flatnonzero(near)
+    # A click in the corner of a thin picture may leave nothing nearby.
     nearby = nearby if nearby.size else np.arange(len(values))
     chosen = np.concatenate(
         [rng.integers(len(values), size=_SAMPLES), rng.choice(nearby, _SAMPLES)]
@@ -63,6 +65,7 @@ def difference_from_ring(colours: PaletteMap, mask: NDArray[np.bool_]) -> float:
 
     It is 1 minus the Bhattacharyya coefficient of the two histograms, so 1 if no colour is shared.
     """
+    # The coarse 3x3 mask: the ring's width matters to a pixel or two at most.
     outside = cv2.distanceTransform(1 - mask.astype(np.uint8), cv2.DIST_L2, 3)
     width = max(2.0, _RING * float(np.sqrt(mask.sum())))
     ring = (outside > 0) & (outside < width)

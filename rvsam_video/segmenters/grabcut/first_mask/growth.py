@@ -57,15 +57,18 @@ class Guess:
 
 def grow(colours: PaletteMap, guess: Guess) -> NDArray[np.bool_]:
     """Return the (h, w) mask that a guess grows, or shrinks, into."""
+    # Colours count by nearness to the guess: its rim is as likely surroundings as object.
     inner = np.exp(-0.5 * np.square(guess.reach))
     outer = np.exp(-0.5 * np.square(guess.reach / _WIDER))
     # Of the guess, only what the leaning allows.
     odds = np.where(guess.reach < 1, guess.lean, -_LOUDEST).astype(np.float32)
     belief = (odds > -1).astype(np.float32)
     for _ in range(_ROUNDS):
+        # Weighed by belief: a doubtful pixel counts on both sides.
         on = shares(colours, belief * inner) + _FLOOR
         off = _off_shares(colours, (1 - belief) * outer, guess.denied) + _FLOOR
         says = np.clip(np.log(on / off), -_LOUDEST, _LOUDEST).astype(np.float32)
+        # Evidence is blurred and not the mask, so that a thin part with clear colours stays.
         blurred = cv2.GaussianBlur(says[colours], (0, 0), _BLUR)
         odds = np.asarray(_SLOPE * (blurred + guess.lean), np.float32)
         belief = np.asarray(1 / (1 + np.exp(-odds)), np.float32)

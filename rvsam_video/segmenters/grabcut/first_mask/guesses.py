@@ -49,6 +49,7 @@ def clicked_guesses(shape: tuple[int, int], on: Map, off: Map) -> list[Guess]:
     """
     apart = distance_to(shape, on)
     if len(on) > 1:
+        # What lies between clicks belongs to the object more likely than what lies as far outside.
         apart = (1 - _BETWEEN) * apart + _BETWEEN * _distance_to_hull(shape, on)
     reaches = [apart / (radius * min(shape)) for radius in _RADII]
     denied = _denied(shape, off)
@@ -58,9 +59,11 @@ def clicked_guesses(shape: tuple[int, int], on: Map, off: Map) -> list[Guess]:
 def boxed_guesses(shape: tuple[int, int], box: Map, on: Map, off: Map) -> list[Guess]:
     """Return ellipses in a box ((x0, y0), (x1, y1)) of the grid, from small to large."""
     height, width = shape
+    # At least half a pixel: a box may be a single line.
     middle, half = box.mean(axis=0), np.maximum((box[1] - box[0]) / 2, 0.5)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     across, down = np.abs(x - middle[0]) / half[0], np.abs(y - middle[1]) / half[1]
+    # A pixel of leeway, since corners are rounded to the grid.
     outside = np.maximum(across - 1 / half[0], down - 1 / half[1]) > 1
     round_ = np.hypot(across, down).astype(np.float32)
     guesses = []
@@ -80,6 +83,7 @@ def distance_to(shape: tuple[int, int], places: Map) -> Map:
     if not len(places):
         return np.full(shape, _NOWHERE, np.float32)
     missed = np.ones(shape, np.uint8)
+    # Clicks on the last row or column round beyond the reduced grid.
     x, y = np.clip(np.round(places).astype(int), 0, np.array(shape[::-1]) - 1).T
     missed[y, x] = 0
     return np.asarray(cv2.distanceTransform(missed, cv2.DIST_L2, 5), np.float32)
@@ -97,9 +101,11 @@ def _denied(shape: tuple[int, int], off: Map) -> Map:
 
 
 def _lean(reach: Map, on: Map, off: Map) -> Map:
+    # 1 in the middle, 0 on the rim, and no lower than a colour can make up for.
     lean = np.asarray(np.clip(_FOR * (1 - reach), _AGAINST, _FOR), np.float32)
     to_on, to_off = distance_to(reach.shape, on), distance_to(reach.shape, off)
     if len(on) and len(off):
+        # From -1 at a click beside the object to 1 at one on it; + 1 keeps the quotient finite.
         nearer = (to_off - to_on) / (to_off + to_on + 1)
         lean += np.clip(_REPEL * nearer, _MOST_REPELLED, 0)
     # Where both are close, the nearer click decides.

@@ -18,6 +18,7 @@ _HOLE = 0.15
 
 def clicked_parts(mask: NDArray[np.bool_], on: Map) -> NDArray[np.bool_]:
     """Keep the parts of an (h, w) mask that hold one of the (N, 2) places x, y."""
+    # 4: parts that touch at a corner only are two things more often than one.
     _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     kept = set(_at(np.asarray(parts, np.int32), on)) - {0}
     return np.isin(parts, list(kept))
@@ -27,6 +28,7 @@ def large_parts(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Keep the largest part of an (h, w) mask, and others of some size."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
+    # Part 0 is what is not in the mask.
     areas[0] = 0
     kept = (areas > 0) & (areas >= _LARGE * areas.max())
     return np.asarray(kept[parts], np.bool_)
@@ -107,7 +109,9 @@ def _trimap(
 ) -> NDArray[np.uint8]:
     trimap = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     beyond = cv2.distanceTransform(1 - mask.astype(np.uint8), cv2.DIST_L2, 5) > leeway
+    # Certain, so that GrabCut does not wander off to other things of the same colours.
     trimap[beyond | ~allowed] = cv2.GC_BGD
+    # Points on the object come second: where two discs overlap it is more likely the object.
     for places, certain in ((off, cv2.GC_BGD), (on, cv2.GC_FGD)):
         for place in np.round(places).astype(int).tolist():
             cv2.circle(trimap, place, _CLICK_RADIUS, certain, cv2.FILLED)
@@ -120,10 +124,12 @@ def _trimap(
 def _cut(image: Image, trimap: NDArray[np.uint8]) -> NDArray[np.bool_]:
     wanted = (cv2.GC_FGD, cv2.GC_PR_FGD)
     found = np.isin(trimap, wanted)
+    # GrabCut fails if one of its two sides is empty.
     if not found.any() or found.all():
         return found
     cv2.setRNGSeed(_SEED)
     models = np.zeros((1, 65)), np.zeros((1, 65))
+    # The order of channels matters little to the clusters; it is what OpenCV documents.
     bgr = np.ascontiguousarray(image[..., ::-1])
     cv2.grabCut(bgr, trimap, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     return np.isin(trimap, wanted)

@@ -15,7 +15,7 @@ from pathlib import Path
 from rvsam_video.json_values import Json
 from rvsam_video.part_settings import Words, changed
 from rvsam_video.presets import Preset, find_preset
-from rvsam_video.segmenters import SEGMENTERS, Segmenter, create_segmenter
+from rvsam_video.segmenters import SEGMENTERS, Segmenter, create_segmenter, features_installed
 from rvsam_video.settings import RestartVariant, SegmentationSettings
 from rvsam_video.trackers import TRACKERS, ClipTracker, PointTracker, create_tracker
 from rvsam_video.trackers.clips import as_sam_pt, clip_tracker
@@ -26,6 +26,9 @@ AUTO = "auto"
 
 PLAIN_TRACKER, PLAIN_SEGMENTER = "lucas-kanade", "grabcut"
 """What needs no weights."""
+
+FEATURES_SEGMENTER = "grabcut+"
+"""What takes the plain segmenter's place where the extra `features` is installed."""
 
 LEARNED_TRACKERS, LEARNED_SEGMENTERS = ("cotracker3-online",), ("repvit-sam",)
 """What `AUTO` looks for, the best first. It never downloads: nobody asked for those megabytes."""
@@ -105,7 +108,9 @@ class Method:
 
     def _segmenter_name(self, preset: Preset | None) -> str:
         if self.segmenter != AUTO or preset is None:
-            return _chosen(self.segmenter, self.checkpoint, LEARNED_SEGMENTERS, PLAIN_SEGMENTER)
+            # With the extra `features`, clicks are understood better and nothing else changes.
+            plain = FEATURES_SEGMENTER if features_installed() else PLAIN_SEGMENTER
+            return _chosen(self.segmenter, self.checkpoint, LEARNED_SEGMENTERS, plain)
         return preset.segmenter
 
     def _tracker(self, name: str, *, others_learned: bool) -> Part:

@@ -21,7 +21,8 @@ def click(
     image: Image, *on: tuple[float, float], off: tuple[tuple[float, float], ...] = ()
 ) -> Mask:
     labels = [1] * len(on) + [0] * len(off)
-    return mask_from_clicks(image, np.array([*on, *off], np.float32), np.array(labels, np.int8))
+    points = np.array([*on, *off], np.float32)
+    return mask_from_clicks(image, points, np.array(labels, np.int8)).mask
 
 
 def box_of(mask: Mask) -> NDArray[np.float32]:
@@ -74,13 +75,13 @@ def test_a_box_finds_each_object() -> None:
     image = clip.frame(0).image
     for object_id in clip.object_ids:
         truth = clip.truth(0) == object_id
-        assert iou(mask_from_box(image, box_of(truth), NO_POINTS, NO_LABELS), truth) > 0.9
+        assert iou(mask_from_box(image, box_of(truth), NO_POINTS, NO_LABELS).mask, truth) > 0.9
 
 
 def test_the_mask_stays_in_its_box() -> None:
     clip = SyntheticClip(frames=1)
     box = box_of(clip.truth(0) == 1) + np.array([20, 20, -20, -20], np.float32)
-    mask = mask_from_box(clip.frame(0).image, box, NO_POINTS, NO_LABELS)
+    mask = mask_from_box(clip.frame(0).image, box, NO_POINTS, NO_LABELS).mask
     found = box_of(mask)
     # A pixel of the grid may reach a little over the line.
     assert (found[:2] >= box[:2] - 2).all()
@@ -103,7 +104,7 @@ def test_a_click_beside_cuts_that_part_away(two_halves: Image, disc: Mask) -> No
 def test_a_click_in_a_box_beside_the_object_cuts_too(two_halves: Image, disc: Mask) -> None:
     upper = disc & (np.arange(240) < 120)[:, None]
     points = np.array([[160, 100], [160, 140]], np.float32)
-    mask = mask_from_box(two_halves, box_of(disc), points, np.array([1, 0], np.int8))
+    mask = mask_from_box(two_halves, box_of(disc), points, np.array([1, 0], np.int8)).mask
     assert iou(mask, upper) > 0.9
 
 
@@ -128,7 +129,7 @@ def test_an_object_cut_off_by_the_border_is_found() -> None:
     truth = np.zeros((180, 240), np.bool_)
     truth[:50, 190:] = True
     assert iou(click(image, (239, 0)), truth) > 0.9
-    assert iou(mask_from_box(image, box_of(truth), NO_POINTS, NO_LABELS), truth) > 0.9
+    assert iou(mask_from_box(image, box_of(truth), NO_POINTS, NO_LABELS).mask, truth) > 0.9
 
 
 def test_grey_pictures_do(two_halves: Image, disc: Mask) -> None:
@@ -156,7 +157,7 @@ def test_any_small_picture_and_place_has_an_answer(
     assert mask.shape == (height, width)
     assert mask.dtype == np.bool_
     assert mask[y, x]
-    boxed = mask_from_box(image, np.array([0, 0, x, y], np.float32), NO_POINTS, NO_LABELS)
+    boxed = mask_from_box(image, np.array([0, 0, x, y], np.float32), NO_POINTS, NO_LABELS).mask
     assert boxed.shape == (height, width)
 
 

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ def summary_values(summary: RunSummary) -> dict[str, object]:
         "files": [str(path) for path in summary.files],
         "counts": summary.counts,
         "messages": list(summary.messages),
+        "look_at": [asdict(doubt) for doubt in summary.look_at],
     }
 
 
@@ -79,9 +81,12 @@ def summary_lines(summary: RunSummary) -> list[str]:
     """Return how a run ended, for people."""
     speed = f"{summary.frames} frames in {summary.seconds:.1f} s"
     speed += f" ({summary.frames_per_second:.1f} fps)" if summary.frames else ""
+    from rvsam_video.runs.doubts import sentence
+
+    look = [text] if (text := sentence(summary.look_at)) else []
     if summary.status == "complete":
-        return [f"{speed}; results are in {summary.folder}"]
-    return [f"stopped after {speed}; the same command goes on from here ({summary.folder})"]
+        return [f"{speed}; results are in {summary.folder}", *look]
+    return [*look, f"stopped after {speed}; the same command goes on from here ({summary.folder})"]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError, RvsamError, SourceError
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.checkpoint import Checkpoint
+from rvsam_video.runs.doubts import LOOK_AT, Doubts
 from rvsam_video.runs.feed import Feed
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import FrameSession, Job, RunListener, RunSummary, Silent, summary_of
@@ -107,6 +108,7 @@ class Run(ClosesItself):
         self._built: list[Path] | None = None
         self._timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)
         self._latencies = Latencies()
+        self._doubts = Doubts()
         self._unsaved = 0
         self.frames = 0
         self.last: FrameResult | None = None
@@ -157,9 +159,11 @@ class Run(ClosesItself):
         # A new one, never wound back: its state comes from the checkpoint alone.
         self.session = self.job.session()
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
+        self._doubts = Doubts()
         if checkpoint is not None:
             self.session.restore(checkpoint.state)
             self.frames = int(str(checkpoint.info["frames"]))
+            self._doubts = Doubts(checkpoint.info.get(LOOK_AT))
         self.feed.stand_at(checkpoint.next_frame if checkpoint is not None else 0)
 
     @property
@@ -215,6 +219,7 @@ class Run(ClosesItself):
         for result in results:
             self.frames += 1
             self.last = result
+            self._doubts.add(result)
             if (age := self.feed.age(result.index)) is not None:
                 self._latencies.add(age)
             self.listener.result(result)
@@ -244,7 +249,7 @@ class Run(ClosesItself):
                     # that are not there.
                     marks=self._opened_writer().commit(),
                     state=self.session.snapshot(),
-                    info={"frames": self.frames},
+                    info={"frames": self.frames, LOOK_AT: self._doubts.to_json()},
                 )
             )
             # A live source cannot go back, so its stops would only fill the disk.
@@ -338,7 +343,8 @@ class Run(ClosesItself):
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.feed.dropped,
         }
-        self.folder.update(timings=self._timings, counts=counts)
+        notes = {LOOK_AT: self._doubts.to_json()}
+        self.folder.update(timings=self._timings, counts=counts, notes=notes)
 
     def _tell(self) -> None:
         """Tell the listener and `run.json` what went wrong."""

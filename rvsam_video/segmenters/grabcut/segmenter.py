@@ -43,7 +43,7 @@ from rvsam_video.segmenters.grabcut.first_mask.choice import (
     mask_from_clicks,
     masks_from_clicks,
 )
-from rvsam_video.segmenters.grabcut.first_mask.views import Features as LearnedMaps
+from rvsam_video.segmenters.grabcut.first_mask.views import LearnedMaps
 from rvsam_video.segmenters.grabcut.learned_features import LearnedFeatures
 from rvsam_video.segmenters.grabcut.memory import ObjectMemory, Shape
 from rvsam_video.segmenters.grabcut.motion import Picture

@@ -1,5 +1,7 @@
 """First masks: what one click, a few clicks or a box make of an object, without weights."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,12 @@ from numpy.typing import NDArray
 
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.frame import Image
-from rvsam_video.segmenters.grabcut.first_mask.choice import mask_from_box, mask_from_clicks
+from rvsam_video.segmenters.grabcut.first_mask.choice import (
+    mask_from_box,
+    mask_from_clicks,
+    masks_from_clicks,
+)
+from rvsam_video.segmenters.grabcut.first_mask.colours import difference_from_ring
 
 Mask = NDArray[np.bool_]
 
@@ -167,3 +174,37 @@ def test_neither_a_speck_nor_the_whole_picture(object_id: int) -> None:
     image, truth = clip.frame(0).image, clip.truth(0) == object_id
     for place in clicks_inside(truth, 3, 1):
         assert 0.2 * truth.sum() < click(image, place).sum() < 3 * truth.sum()
+
+
+def test_a_mask_that_fills_the_grid_differs_from_nothing() -> None:
+    colours = np.zeros((6, 8), np.int32)
+    colours[:, 4:] = 1
+    assert difference_from_ring(colours, np.ones((6, 8), np.bool_)) == 0
+    assert difference_from_ring(colours, colours == 1) > 0.9
+
+
+def test_alternatives_are_unlike_and_the_likeliest_comes_first(two_halves: Image) -> None:
+    points, labels = np.array([[160, 100]], np.float32), np.ones(1, np.int8)
+    found = masks_from_clicks(two_halves, points, labels)
+    assert 2 <= len(found) <= 3
+    assert all(iou(first.mask, second.mask) < 0.95 for first, second in pairwise(found))
+    only = mask_from_clicks(two_halves, points, labels)
+    np.testing.assert_array_equal(found[0].mask, only.mask)
+    assert all(0 <= item.score <= 1 for item in found)
+    assert all(item.mask[100, 160] for item in found)
+
+
+def test_one_of_the_alternatives_is_the_whole_disc_or_its_half(
+    two_halves: Image, disc: Mask
+) -> None:
+    points, labels = np.array([[160, 100]], np.float32), np.ones(1, np.int8)
+    upper = disc & (np.arange(240) < 120)[:, None]
+    masks = [item.mask for item in masks_from_clicks(two_halves, points, labels)]
+    assert max(max(iou(mask, upper), iou(mask, disc)) for mask in masks) > 0.9
+
+
+def test_a_box_is_scored_by_how_far_masks_agree(two_halves: Image, disc: Mask) -> None:
+    clear = mask_from_box(two_halves, box_of(disc), NO_POINTS, NO_LABELS)
+    line = mask_from_box(two_halves, np.array([5, 5, 60, 5], np.float32), NO_POINTS, NO_LABELS)
+    assert clear.score > 0.8
+    assert line.score < clear.score

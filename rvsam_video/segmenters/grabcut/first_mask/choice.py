@@ -32,8 +32,8 @@ from rvsam_video.segmenters.grabcut.first_mask.sharpening import (
     large_parts,
     sharpen,
 )
-from rvsam_video.segmenters.grabcut.first_mask.views import Features, gradient
-from rvsam_video.segmenters.grabcut.first_mask.weights import PLAIN, WITH_FEATURES
+from rvsam_video.segmenters.grabcut.first_mask.views import LearnedMaps, colour_gradient
+from rvsam_video.segmenters.grabcut.first_mask.weights import CLICKED, CLICKED_WITH_FEATURES
 
 _MOST_PIXELS = 40_000
 """Pixels of the grid that a mask is sought in within a box."""
@@ -101,7 +101,7 @@ def masks_from_clicks(
     image: Image,
     points: NDArray[np.float32],
     labels: NDArray[np.int8],
-    features: Features | None = None,
+    features: LearnedMaps | None = None,
     most: int = _ALTERNATIVES,
 ) -> list[FirstMask]:
     """Return what a click may mean, the likeliest first: 1 to `most` masks that are unlike.
@@ -118,7 +118,7 @@ def masks_from_clicks(
     # Compared in pixels of the grid: the same for every size of picture.
     denied = distance_to(shape, found.off) < np.minimum(_AROUND_CLICK, distance_to(shape, found.on))
     against = np.array([_SWALLOWED_WEIGHT * _share(mask, denied) for mask in found.masks])
-    weights = PLAIN if features is None else WITH_FEATURES
+    weights = CLICKED if features is None else CLICKED_WITH_FEATURES
     estimates = weights.estimate(found.figures())
     ranks = estimates - against
     agreed = fill_holes(clicked_parts(vote(found.masks, ranks), found.on), found.off)
@@ -144,7 +144,7 @@ def mask_from_clicks(
     image: Image,
     points: NDArray[np.float32],
     labels: NDArray[np.int8],
-    features: Features | None = None,
+    features: LearnedMaps | None = None,
 ) -> FirstMask:
     """Return the mask that a click means most likely; arguments as of `masks_from_clicks`."""
     return masks_from_clicks(image, points, labels, features, most=1)[0]
@@ -225,7 +225,7 @@ def _best_in_box(
         masks: three of (H, W); any may be empty.
     """
     masks = [*masks, np.sum(masks, axis=0) >= 2]
-    edges = gradient(crop.take(image))
+    edges = colour_gradient(crop.take(image))
     (x0, y0), (x1, y1) = np.floor(corners + 0.5).astype(int)
     window = slice(max(y0, 0), y1 + 1), slice(max(x0, 0), x1 + 1)
     usual = max(float(edges[window].mean()), 1e-6)

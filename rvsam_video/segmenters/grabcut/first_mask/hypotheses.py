@@ -14,7 +14,7 @@ from rvsam_video.segmenters.grabcut.first_mask.growth import grow
 from rvsam_video.segmenters.grabcut.first_mask.guesses import clicked_guesses, distance_to
 from rvsam_video.segmenters.grabcut.first_mask.ranking import describe
 from rvsam_video.segmenters.grabcut.first_mask.sharpening import clicked_parts, fill_holes
-from rvsam_video.segmenters.grabcut.first_mask.views import Features, gradient, views_of
+from rvsam_video.segmenters.grabcut.first_mask.views import LearnedMaps, colour_gradient, views_of
 
 _MOST_PIXELS = 40_000
 """Pixels of the grid that a mask is sought in: 267 x 150 of a wide picture."""
@@ -54,7 +54,7 @@ def hypotheses(
     image: Image,
     points: NDArray[np.float32],
     labels: NDArray[np.int8],
-    features: Features | None = None,
+    features: LearnedMaps | None = None,
 ) -> Hypotheses:
     """Grow masks from clicks.
 
@@ -84,5 +84,5 @@ def hypotheses(
         # Clicks so close to others that nothing could grow: they themselves.
         masks, families = [distance_to(shape, on) < 1], [0]
     return Hypotheses(
-        crop, on, off, views, gradient(crop.take(image)), np.stack(masks), np.array(families)
+        crop, on, off, views, colour_gradient(crop.take(image)), np.stack(masks), np.array(families)
     )

@@ -11,7 +11,7 @@ from rvsam_video.segmenters.grabcut.crop import Crop, Map
 from rvsam_video.segmenters.grabcut.first_mask.colours import PaletteMap, palette_map, quantised
 from rvsam_video.segmenters.grabcut.texture import texture_features
 
-Features = tuple[NDArray[np.float32], ...]
+LearnedMaps = tuple[NDArray[np.float32], ...]
 """Learned descriptions of a whole picture, coarse maps (h, w, n) float32 of any size."""
 
 _LAB_UNIT = 1 / 20
@@ -36,7 +36,7 @@ _SETTLED = 5e-4
 
 
 def views_of(
-    image: Image, crop: Crop, near: NDArray[np.bool_], features: Features | None
+    image: Image, crop: Crop, near: NDArray[np.bool_], features: LearnedMaps | None
 ) -> list[PaletteMap]:
     """Sort the pixels of a crop into kinds: by colour, by texture, and by features if given.
 
@@ -67,7 +67,7 @@ def scaled_lab(image: Image) -> NDArray[np.float32]:
     return cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32) * np.float32(_LAB_UNIT)
 
 
-def gradient(image: Image) -> Map:
+def colour_gradient(image: Image) -> Map:
     """Return (h, w) float32: how fast colours change from pixel to pixel."""
     # A blur of one pixel: noise and compression are no edges.
     smooth = cv2.GaussianBlur(scaled_lab(image), (0, 0), 1.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from rvsam_video.segmenters.grabcut.first_mask.ranking import Weights
 
-PLAIN = Weights(
+CLICKED = Weights(
     mean=np.array([0.1705, 2.234, 0.3372, 0.5688, 0.7823, 0.038, 1.2512, 0.3193, 0.62]),
     spread=np.array([1.4859, 2.1757, 0.1523, 0.4832, 0.1458, 0.0795, 0.6225, 0.0661, 0.1374]),
     weight=np.array([0.1064, -0.2202, 0.0266, 0.1698, -0.0014, -0.1744, -0.1203, 0.4811, 0.126]),
@@ -18,7 +18,7 @@ PLAIN = Weights(
 )
 """Without learned features."""
 
-WITH_FEATURES = Weights(
+CLICKED_WITH_FEATURES = Weights(
     mean=np.array(
         [0.1879, 2.1984, 0.3201, 0.5593, 0.7852, 0.0356, 1.2357, 0.3145, 0.6212, 0.4384, 0.3333]
     ),

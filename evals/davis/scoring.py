@@ -170,7 +170,7 @@ def _score_matched(frames: _Frames, objects: int, tick: Tick) -> SequenceScores:
     )
     # Over the whole sequence: an object cannot change its proposal from frame to frame.
     chosen = best_assignment((j.mean(axis=-1) + f.mean(axis=-1)) / 2)
-    # Rows by rising proposal and not by object, as the official tables have them.
+    # TableRows by rising proposal and not by object, as the official tables have them.
     order = np.argsort(chosen)
     matched = chosen[order], order
     return SequenceScores(frames.name, frames.ids, j[matched], f[matched])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import OutputError, SourceError
 from ...frame import Frame, Image
-from ...json_values import as_json
+from ...json_values import Json, as_json
 from ...runs.identity import fingerprint, first_difference
 from ...runs.layout import LOCK_FILE
 from ...runs.lock import FolderLock
@@ -59,7 +59,7 @@ def run_tapvid(
     options: TapvidOptions,
     progress: Callable[[str, bool], None] | None = None,
     *,
-    weights: str | None = None,
+    identity: Mapping[str, Json] | None = None,
 ) -> None:
     """Follow the points of each clip and save their tracks.
 
@@ -70,7 +70,8 @@ def run_tapvid(
         tracker: follows the points.
         options: what to run.
         progress: called after each clip with its name, and whether its tracks were there already.
-        weights: sha256 of the tracker's weights, if it has any.
+        identity: what else decides the tracks, such as the tracker's weights and settings, from
+            `rvsam_video.methods.Part.identity`; None is a tracker as it comes.
 
     Raises:
         SourceError: if a clip cannot be used.
@@ -83,7 +84,7 @@ def run_tapvid(
     # Before the settings are looked at: two commands at once would both find the folder free.
     lock.acquire()
     try:
-        _claim(options, tracker, weights)
+        _claim(options, {"tracker": tracker.name, **(identity or {})})
         for clip in chosen_clips(options.root, options.names):
             there = _follow(tracker, clip, options)
             if progress is not None:
@@ -92,13 +93,12 @@ def run_tapvid(
         lock.release()
 
 
-def _claim(options: TapvidOptions, tracker: PointTracker, weights: str | None) -> None:
+def _claim(options: TapvidOptions, identity: Mapping[str, Json]) -> None:
     """Note what the folder is for, or refuse if it is for something else."""
     path = options.out / SETTINGS_FILE
     settings = as_json(
         {
-            "tracker": tracker.name,
-            "weights": weights,
+            **identity,
             "query_mode": options.mode,
             "scale": options.scale,
             # Another file under the same name is another set.

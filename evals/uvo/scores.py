@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
+from ..json_list import json_list
 from ..metrics.mask_runs import TrackRuns
 from ..metrics.track_overlap import TruthTracks
 from ..metrics.tracks import (
@@ -25,8 +26,7 @@ from ..metrics.tracks import (
     track_scores,
     track_size,
 )
-from .json_list import json_list
-from .segmentations import runs_of_segmentations
+from ..segmentations import runs_of_segmentations
 from .truth import TrackTruth, TruthTrack, TruthVideo, load_track_truth
 
 Categories = Literal["ignore", "match", "pool"]

@@ -12,7 +12,7 @@ from ...errors import SourceError
 from ...mask_rle import MAX_SIDE
 from ..metrics.mask_runs import TrackRuns
 from ..metrics.tracks import track_size
-from .segmentations import runs_of_segmentations
+from ..segmentations import runs_of_segmentations
 
 _SHOWN = 60
 _NUMBER = (int, float)

@@ -79,20 +79,24 @@ class JsonReporter(Reporter):
 
 
 class BarReporter(Reporter):
-    """A bar with frames per second and time left on standard error; sentences around it.
+    """A bar with the speed and the time left on standard error; sentences around it.
 
     Args:
-        what: is being done to the frames.
+        what: is being done.
+        frames: whether to frames of a video, of which there are several a second; else to
+            pictures, which may take minutes.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, frames: bool = True) -> None:
         from rich.console import Console
         from rich.progress import Progress
 
         console = Console(stderr=True)
         # Into a file or pipe a bar would be noise; sentences still go there.
         hidden = not console.is_terminal
-        self._bar = Progress(*_columns(), console=console, transient=True, disable=hidden)
+        self._bar = Progress(
+            *_columns(frames=frames), console=console, transient=True, disable=hidden
+        )
         self._what = what
         self._task: TaskID | None = None
 
@@ -121,12 +125,12 @@ class BarReporter(Reporter):
             click.echo(line)
 
 
-def reporter_for(*, as_json: bool, what: str = "tracking") -> Reporter:
-    """Return what shows a run to machines or to people; `what` is being done to the frames."""
-    return JsonReporter() if as_json else BarReporter(what)
+def reporter_for(*, as_json: bool, what: str = "tracking", frames: bool = True) -> Reporter:
+    """Return what shows a run to machines or to people; the rest is as for `BarReporter`."""
+    return JsonReporter() if as_json else BarReporter(what, frames=frames)
 
 
-def _columns() -> list[ProgressColumn]:
+def _columns(*, frames: bool) -> list[ProgressColumn]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -137,17 +141,19 @@ def _columns() -> list[ProgressColumn]:
     )
     from rich.text import Text
 
-    class FramesPerSecond(ProgressColumn):
+    class Speed(ProgressColumn):
         """Speed of the last seconds."""
 
         def render(self, task: Task) -> Text:
             """Return the speed, or a dash before it is known."""
-            return Text("- fps" if task.speed is None else f"{task.speed:.1f} fps")
+            if frames:
+                return Text("- fps" if task.speed is None else f"{task.speed:.1f} fps")
+            return Text(f"{1 / task.speed:.1f} s each" if task.speed else "- s each")
 
     return [
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        FramesPerSecond(),
+        Speed(),
         TimeRemainingColumn(),
     ]

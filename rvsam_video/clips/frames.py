@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import SourceError
-from rvsam_video.frame import Frame, Image
+from rvsam_video.frame import Frame, Image, nearest_pixels
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -63,10 +63,7 @@ def resize_image(image: Image, size: Size) -> Image:
 def resize_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
     """Resize an (H, W) bool mask: every pixel takes the one that its upper left corner is in."""
     height, width = mask.shape
-    # PyTorch's rule for the nearest neighbour, in whole numbers. PyTorch works in single precision,
-    # and at a few sizes hits the pixel beside it.
-    columns = np.arange(size[0]) * width // size[0]
-    rows = np.arange(size[1]) * height // size[1]
+    columns, rows = nearest_pixels(width, size[0]), nearest_pixels(height, size[1])
     return np.asarray(mask[rows[:, None], columns])
 
 

@@ -238,9 +238,11 @@ class InstanceSegmenter:
         scores = MeanScores(sam_pt_exact=self.settings.sam_pt_exact)
         for result in self._engine.segment(source, objects, size):
             scores.add(result)
-            for found in result.objects:
-                # Encoded at once: a hundred masks of every frame would fill the memory.
-                instances[found.object_id].counts.append(encode_mask(found.mask))
+            masks, nothing = result.masks, np.zeros(size[::-1], np.bool_)
+            # Encoded at once: a hundred masks of every frame would fill the memory. An engine may
+            # leave an object out before its own frame, but each has one code per frame.
+            for object_id, instance in instances.items():
+                instance.counts.append(encode_mask(masks.get(object_id, nothing)))
         for object_id, score in scores.means().items():
             instances[object_id].score = score
         return list(instances.values())
@@ -260,14 +262,11 @@ def automatic_proposals(segmenter: Segmenter) -> Proposer:
     Raises:
         UsageError: if it is another one.
     """
-    from rvsam_video.segmenters.sam.automatic import automatic_masks
-    from rvsam_video.segmenters.sam.segmenter import SamSegmenter
+    from rvsam_video.segmenters.sam.automatic import automatic_masks, with_everything_mode
 
-    if not isinstance(segmenter, SamSegmenter):
-        msg = f"{segmenter.name} has no everything mode; choose a segmenter of the SAM family"
-        raise UsageError(msg)
+    finder = with_everything_mode(segmenter)
 
     def propose(image: Image) -> Iterator[NDArray[np.bool_]]:
-        return (item.mask for item in automatic_masks(segmenter, image))
+        return (item.mask for item in automatic_masks(finder, image))
 
     return propose

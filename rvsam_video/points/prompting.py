@@ -54,13 +54,17 @@ def object_prompts(
         settings: whether to show points of other objects and how many, and which passes to make.
         frame: index of the frame; the choice of other objects' points depends on it.
     """
-    order: Sequence[int] = list(memories)
     plan = prompt_plan(settings)
+    seen = table.visible
+    own_rows = {key: np.flatnonzero(seen & (table.object_ids == key)) for key in memories}
+    positives = {key: rows[table.labels[rows] == 1] for key, rows in own_rows.items()}
+    nothing = np.zeros(0, np.int64)
     prompts = []
     for object_id, memory in memories.items():
-        own = np.flatnonzero(table.visible & (table.object_ids == object_id))
-        other = _others(table, [key for key in order if key != object_id], settings)
-        other = _capped(other, settings, object_id, frame)
+        own, other = own_rows[object_id], nothing
+        if settings.other_objects_as_negatives:
+            others = (rows for key, rows in positives.items() if key != object_id)
+            other = _capped(np.concatenate([nothing, *others]), settings, object_id, frame)
         chosen = np.concatenate([own, other])
         prompts.append(
             ObjectPrompt(
@@ -142,16 +146,6 @@ def without_points(prompt: ObjectPrompt, ids: Sequence[int]) -> ObjectPrompt:
         labels=prompt.labels[keep],
         point_ids=prompt.point_ids[keep],
     )
-
-
-def _others(
-    table: PointTable, others: Sequence[int], settings: SegmentationSettings
-) -> NDArray[np.int64]:
-    """Return the rows of the other objects' visible positive points, object by object."""
-    if not settings.other_objects_as_negatives or not others:
-        return np.zeros(0, np.int64)
-    positives = table.visible & (table.labels == 1)
-    return np.concatenate([np.flatnonzero(positives & (table.object_ids == key)) for key in others])
 
 
 def _capped(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -85,11 +85,21 @@ class ObjectMasks:
             if frame in item.corrections
         }
 
-    def predict(self, frame: Frame, prompts: Sequence[ObjectPrompt]) -> dict[int, MaskPrediction]:
+    def predict(
+        self,
+        frame: Frame,
+        prompts: Sequence[ObjectPrompt],
+        corrections: Mapping[int, Sequence[int]],
+    ) -> dict[int, MaskPrediction]:
         """Segment the objects of a frame in one batch, but for those answered with their prompt.
 
         A correction is meant for what the segmenter makes of the frame without it. So it is left
         out at first and shown in a second batch, as one that comes when the frame was out already.
+
+        Args:
+            frame: the frame.
+            prompts: one for each object that lives in it.
+            corrections: what `corrections` says of the frame.
 
         Returns:
             Predictions by object id, in the order of the prompts.
@@ -99,23 +109,21 @@ class ObjectMasks:
             for key, item in self.objects.items()
             if frame.index in item.answers
         }
-        corrections = self.corrections(frame.index)
-        found |= self._ask(
-            frame,
-            [
-                without_points(prompt, corrections.get(prompt.object_id, ()))
-                for prompt in prompts
-                if prompt.object_id not in found
-            ],
-        )
-        found |= self._ask(
-            frame,
-            [
+        first = [
+            without_points(prompt, corrections[prompt.object_id])
+            if prompt.object_id in corrections
+            else prompt
+            for prompt in prompts
+            if prompt.object_id not in found
+        ]
+        found |= self._ask(frame, first)
+        if corrections:
+            second = [
                 replace(prompt, memory=found[prompt.object_id].memory)
                 for prompt in prompts
                 if prompt.object_id in corrections
-            ],
-        )
+            ]
+            found |= self._ask(frame, second)
         return {prompt.object_id: found[prompt.object_id] for prompt in prompts}
 
     def settle(

@@ -116,12 +116,19 @@ class ObjectPoints:
             frame: the latest frame, of which the tracker still takes queries.
             objects: what was found in it.
         """
+        settings, table = self._settings, self.latest
+        owners = table.object_ids[table.visible & (table.labels == 1)]
         for item in objects:
-            if self._clocks[item.object_id].is_time(item, frame.index, self._settings):
+            seen = int(np.count_nonzero(owners == item.object_id))
+            if self._clocks[item.object_id].is_time(item, frame.index, settings):
                 self._book.retire(item.object_id, frame.index + 1, given=False)
                 self._choose(item.object_id, item.mask, frame)
-            else:
-                self._add_missing(item, frame)
+            elif (
+                seen < settings.refill_below * settings.positive_points
+                and item.score >= settings.refill_score
+                and item.visible
+            ):
+                self._add(item, settings.positive_points - seen, frame)
 
     def remove(self, object_id: int) -> None:
         """Forget an object and all its points."""
@@ -166,17 +173,12 @@ class ObjectPoints:
         if self._patches is not None:
             self._patches.restore(nested("patches", arrays))
 
-    def _add_missing(self, item: ObjectResult, frame: Frame) -> None:
-        """Choose points in place of those that are not visible, if they are too many."""
-        settings, table = self._settings, self.latest
-        own = table.visible & (table.object_ids == item.object_id) & (table.labels == 1)
-        seen = int(own.sum())
-        enough = seen >= settings.refill_below * settings.positive_points
-        if enough or item.score < settings.refill_score or not item.visible:
-            return
+    def _add(self, item: ObjectResult, count: int, frame: Frame) -> None:
+        """Choose further points on an object; forget those that are then too many."""
+        settings = self._settings
         xy = select_points(
             item.mask,
-            settings.positive_points - seen,
+            count,
             settings.point_selection,
             image=frame.image,
             rng=object_rng(settings.seed, item.object_id, frame.index),

@@ -245,8 +245,9 @@ class Session:
         masks, settings = self._masks, self.settings
         table = points.table(frame, tracked)
         prompts = object_prompts(table, masks.memories(frame.index), settings, frame.index)
-        predictions = masks.predict(frame, prompts)
-        for object_id in masks.corrections(frame.index):
+        corrections = masks.corrections(frame.index)
+        predictions = masks.predict(frame, prompts, corrections)
+        for object_id in corrections:
             mask = mask_alone(predictions[object_id], frame.size)
             points.forget_contradicted(object_id, mask)
         objects = masks.settle(frame, predictions)
@@ -268,6 +269,7 @@ class Session:
             what it gave at once; None for a correction of a frame whose result is still to come.
         """
         known = self._masks.objects.get(prompt.object_id)
+        # Results come in order: as long as any frame waits for its own, the last one does.
         is_out = not self._waiting
         if known is None or prompt.box is not None or prompt.mask is not None:
             elsewhere = self._elsewhere(prompt, points, together)

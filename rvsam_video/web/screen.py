@@ -137,7 +137,5 @@ def overlay_from_file(frame: Frame, path: Path) -> Image:
 
 def result_of(frame: Frame, masks: Mapping[int, NDArray[np.bool_]]) -> FrameResult:
     """Return masks as the result of a frame."""
-    # Results must have some; drawing does not look at them.
-    logits = np.zeros((1, 1), np.float32)
-    objects = tuple(ObjectResult(key, mask, 1.0, logits) for key, mask in masks.items())
+    objects = tuple(ObjectResult(key, mask, 1.0) for key, mask in masks.items())
     return FrameResult(frame.index, frame.time, frame.image, objects, PointTable.empty())

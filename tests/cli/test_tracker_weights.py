@@ -123,7 +123,7 @@ def test_points_are_scored_with_weights_from_a_file(here, tapvid, capsys):
     own = [*tapvid, "--tracker-checkpoint", "own.pth"]
     assert main([*own, "--device", "cpu", "--json"]) == 0
     digest = hashlib.sha256((here / "own.pth").read_bytes()).hexdigest()
-    assert json.loads((here / "out" / "tapvid.json").read_text())["weights"] == digest
+    assert json.loads((here / "out" / "tapvid.json").read_text())["tracker_weights"] == digest
     with np.load(here / "out" / "one.npz") as tracks:
         assert tracks["tracks"].shape == (2, 5, 2)
     assert main([*own, "--device", "gpu"]) == 2

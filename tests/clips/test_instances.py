@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rvsam_video import SegmentationSettings, UsageError
+from rvsam_video import Frame, SegmentationSettings, UsageError
 from rvsam_video.clips.frames import longest_side, shortest_side
 from rvsam_video.clips.instances import (
     InstanceOptions,
@@ -17,7 +18,9 @@ from rvsam_video.clips.instances import (
     automatic_proposals,
     instance_settings,
 )
+from rvsam_video.settings import RestartSettings
 from rvsam_video.trackers.clips import ForwardClip
+from rvsam_video.trackers.lucas_kanade.tracker import LucasKanade
 
 CASES = ["default", "with_negatives_of_others"]
 
@@ -142,3 +145,43 @@ def test_sizes_keep_the_aspect_ratio_within_half_a_pixel(width, height):
     assert min(small) <= 360
     assert max(small) <= 1333
     assert min(small) == 360 or max(small) == 1333
+
+
+def moving_squares():
+    """Eight frames of a bright square, and a second one from frame 4 on."""
+    texture = np.random.default_rng(0).integers(0, 60, (72, 96, 3), np.uint8)
+    frames = []
+    for index in range(8):
+        picture = texture.copy()
+        picture[10:30, 10:30] += 150
+        if index >= 4:
+            picture[40:60, 60:80] += 150
+        frames.append(Frame(index, index / 10, picture))
+    return frames
+
+
+def bright(image):
+    """Propose each bright part of a picture."""
+    count, labels = cv2.connectedComponents((image[..., 0] > 110).astype(np.uint8))
+    masks = (labels == number for number in range(1, count))
+    return (mask for mask in masks if mask.sum() > 100)
+
+
+@pytest.mark.parametrize("restarts", [None, RestartSettings(horizon=3, tracker_horizon=3)])
+def test_an_object_found_late_has_a_code_for_every_frame(fakes, restarts):
+    """Whichever engine follows it, its masks stand at their own frames."""
+    frames = moving_squares()
+    engine = InstanceSegmenter(
+        ForwardClip(LucasKanade()),
+        fakes.DiscSegmenter(radius=75),
+        bright,
+        options=InstanceOptions(propose_every=4),
+        restarts=restarts,
+    )
+    found = engine.segment(lambda: iter(frames))
+    (late,) = [item for item in found if item.frame == 4]
+    assert all(len(item.counts) == len(frames) for item in found)
+    assert late.mask(4)[40:60, 60:80].mean() > 0.9
+    assert late.mask(7)[40:60, 60:80].mean() > 0.9
+    if restarts is not None:
+        assert not any(late.mask(position).any() for position in range(4))

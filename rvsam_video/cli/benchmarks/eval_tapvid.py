@@ -66,7 +66,7 @@ def command(
 
         follow = part.load_tracker()
         try:
-            run_tapvid(follow, options, progress, weights=part.weights.get("sha256"))
+            run_tapvid(follow, options, progress, identity=part.identity())
         except KeyboardInterrupt:
             reporter.say(f"stopped; the same command goes on from here ({out})")
             return INTERRUPTED

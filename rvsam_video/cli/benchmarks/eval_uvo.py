@@ -110,7 +110,8 @@ def _score(
 ) -> None:
     from rich.console import Console
 
-    from rvsam_video.evals.track_report import show, track_notes, track_tables, track_values
+    from rvsam_video.evals.tables import show
+    from rvsam_video.evals.track_report import track_notes, track_tables, track_values
     from rvsam_video.evals.uvo.run import save_scores
     from rvsam_video.evals.uvo.scores import score_track_files
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rvsam_video.trackers.lucas_kanade.patches import cut_patches, find_patch, similarity
+from rvsam_video.trackers.lucas_kanade.patches import cut_patches, find_patch, patch_similarity
 
 WIDTH, HEIGHT, SIDE = 60, 40, 5
 
@@ -48,17 +48,17 @@ def test_alike_is_what_looks_the_same_and_has_the_same_brightness() -> None:
     rng = np.random.default_rng(1)
     patch = rng.uniform(40, 120, (1, 15, 15, 3)).astype(np.float32)
     other = rng.uniform(40, 120, (1, 15, 15, 3)).astype(np.float32)
-    assert similarity(patch, patch) == pytest.approx(1)
-    assert similarity(patch, 160 - patch) < -0.8
-    assert abs(float(similarity(patch, other)[0])) < 0.2
-    brighter = [float(similarity(patch, patch + shift)[0]) for shift in (15, 60, 120)]
+    assert patch_similarity(patch, patch) == pytest.approx(1)
+    assert patch_similarity(patch, 160 - patch) < -0.8
+    assert abs(float(patch_similarity(patch, other)[0])) < 0.2
+    brighter = [float(patch_similarity(patch, patch + shift)[0]) for shift in (15, 60, 120)]
     assert brighter == pytest.approx([1 / (1 + 1 / 16), 0.5, 0.2], abs=1e-3)
 
 
 def test_the_noise_of_flat_patches_does_not_make_them_unlike() -> None:
     rng = np.random.default_rng(2)
     first, second = (100 + rng.normal(0, 1.5, (2, 1, 15, 15, 3))).astype(np.float32)
-    assert similarity(first, second) > 0.85
+    assert patch_similarity(first, second) > 0.85
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(6, 0), (-6, 0), (0, 6), (0, -6), (6, -6), (2, 3)])
@@ -88,6 +88,7 @@ def test_a_patch_is_found_up_to_the_corners(picture: np.ndarray, place: tuple[in
 def test_where_no_whole_patch_fits_nothing_is_looked_for(picture: np.ndarray) -> None:
     patch = picture[:5, :5].astype(np.float32)
     assert find_patch(picture[:4], patch, np.array([10, 1], np.float32), 3) is None
+    assert find_patch(picture, patch, np.array([WIDTH + 40, 20], np.float32), 3) is None
     assert find_patch(picture[:5], patch, np.array([2, 1], np.float32), 3) is not None
 
 

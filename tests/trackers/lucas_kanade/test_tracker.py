@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rvsam_video.frame import Frame
 from rvsam_video.trackers import QueryPoints, TrackedPoints, create_tracker
-from rvsam_video.trackers.lucas_kanade.patches import cut_patches, similarity
+from rvsam_video.trackers.lucas_kanade.patches import cut_patches, patch_similarity
 from rvsam_video.trackers.lucas_kanade.tracker import (
     LucasKanade,
     LucasKanadeSettings,
@@ -259,7 +259,7 @@ def test_confidence_is_how_alike_a_point_looks_less_how_far_the_way_back_misses(
     patches = [
         cut_patches(image, xy, settings.patch) for image, xy in ((before, places), (now, new))
     ]
-    expected = similarity(*patches) * np.exp(-error / 1.5)
+    expected = patch_similarity(*patches) * np.exp(-error / 1.5)
     assert error.min() > 0.02
     np.testing.assert_allclose(tracked.confidence, expected, atol=1e-5)
     assert ((tracked.confidence > 0.4) & (tracked.confidence < 0.95)).all()

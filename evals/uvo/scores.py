@@ -132,6 +132,10 @@ def score_track_files(
     return scorer.report()
 
 
+_SHOWN = 60
+"""Digits of a number that a message shows."""
+
+
 class TrackScorer:
     """Takes predicted tracks one by one, and scores them all at the end.
 
@@ -245,11 +249,17 @@ def _score(entry: Mapping[str, object]) -> float:
     if isinstance(score, bool) or not isinstance(score, int | float):
         msg = f"has score {score!r}; it must be a number"
         raise ValueError(msg)
+    try:
+        value = float(score)
+    # A whole number of hundreds of digits.
+    except OverflowError:
+        value = math.nan
     # NaN has no place in an order.
-    if math.isnan(score) or score == math.inf:
-        msg = f"has score {score}; it must be finite, or -Infinity for a track without a score"
+    if math.isnan(value) or value == math.inf:
+        shown = str(score)[:_SHOWN]
+        msg = f"has score {shown}; it must be finite, or -Infinity for a track without a score"
         raise ValueError(msg)
-    return float(score)
+    return value
 
 
 def _runs(entry: Mapping[str, object], video: TruthVideo) -> TrackRuns:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import click
-
+from rvsam_video.cli.ending import tell
 from rvsam_video.closing import ClosesItself
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 JSON_INTERVAL = 1.0
 """Seconds between two progress lines for machines."""
+
+LINE_INTERVAL = 10.0
+"""Seconds between two progress lines for people, where there is no terminal."""
 
 
 class Reporter(ClosesItself, ABC):
@@ -75,7 +78,7 @@ class JsonReporter(Reporter):
 
     @staticmethod
     def _print(event: Mapping[str, object]) -> None:
-        click.echo(json.dumps(event))
+        tell(json.dumps(event))
 
 
 class BarReporter(Reporter):
@@ -92,11 +95,7 @@ class BarReporter(Reporter):
         from rich.progress import Progress
 
         console = Console(stderr=True)
-        # Into a file or pipe a bar would be noise; sentences still go there.
-        hidden = not console.is_terminal
-        self._bar = Progress(
-            *_columns(frames=frames), console=console, transient=True, disable=hidden
-        )
+        self._bar = Progress(*_columns(frames=frames), console=console, transient=True)
         self._what = what
         self._task: TaskID | None = None
 
@@ -122,12 +121,63 @@ class BarReporter(Reporter):
         """Print the closing lines on standard output."""
         self._bar.stop()
         for line in lines:
-            click.echo(line)
+            tell(line)
+
+
+class LineReporter(Reporter):
+    """Sentences on standard error, and now and then a line that says how far it is.
+
+    For files and pipes, where a bar would be noise and silence looks like a program that hangs.
+
+    Args:
+        what: as for `BarReporter`.
+        frames: likewise.
+    """
+
+    def __init__(self, what: str, *, frames: bool = True) -> None:
+        self._what, self._unit = what, "frames" if frames else "pictures"
+        self._total: int | None = None
+        self._first = 0
+        self._began = self._shown = time.monotonic()
+
+    def close(self) -> None:
+        """Nothing to put away."""
+
+    def say(self, text: str) -> None:
+        """Print one sentence."""
+        tell(text, err=True)
+
+    def start(self, total: int | None, done: int) -> None:
+        """Begin to count."""
+        self._total, self._first = total, done
+        self._began = self._shown = time.monotonic()
+
+    def step(self, done: int) -> None:
+        """Print a line, at most one per `LINE_INTERVAL`."""
+        now = time.monotonic()
+        if now - self._shown < LINE_INTERVAL:
+            return
+        self._shown = now
+        rate = (done - self._first) / max(now - self._began, 1e-9)
+        line = f"{self._what}: {done}"
+        line += f" {self._unit}" if self._total is None else f" of {self._total} {self._unit}"
+        line += f", {rate:.2f} a second"
+        if self._total is not None and rate > 0:
+            line += f", {max(0, self._total - done) / rate:.0f} s left"
+        self.say(line)
+
+    def end(self, summary: Mapping[str, object], lines: list[str]) -> None:  # noqa: ARG002
+        """Print the closing lines on standard output."""
+        for line in lines:
+            tell(line)
 
 
 def reporter_for(*, as_json: bool, what: str = "tracking", frames: bool = True) -> Reporter:
     """Return what shows a run to machines or to people; the rest is as for `BarReporter`."""
-    return JsonReporter() if as_json else BarReporter(what, frames=frames)
+    if as_json:
+        return JsonReporter()
+    kind = BarReporter if sys.stderr.isatty() else LineReporter
+    return kind(what, frames=frames)
 
 
 def _columns(*, frames: bool) -> list[ProgressColumn]:

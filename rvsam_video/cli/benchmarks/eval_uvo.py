@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.ending import exit_code_of
 from rvsam_video.cli.methods import (
     MethodArguments,
     make_ready,
@@ -97,9 +97,9 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
         try:
             results = run_uvo(options, progress)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             reporter.say(f"stopped; the same command goes on from here ({out})")
-            return INTERRUPTED
+            return exit_code_of(error)
     published = ids is None and (version, split) == ("1.0", "val")
     _score(annotations, results, ids, published=published, as_json=as_json)
     return 0

@@ -219,7 +219,7 @@ def test_lists_are_read_whole_in_pieces_of_any_size(content, indent, chunk):
         ),
         (lambda it: it["annotations"][0].pop("iscrowd"), r"annotations\[0\] has no 'iscrowd'"),
         (lambda it: it["annotations"][0].pop("areas"), r"annotations\[0\] has no 'areas'"),
-        (lambda it: it["annotations"][0].update(areas=["9"]), "areas that are neither numbers"),
+        (lambda it: it["annotations"][0].update(areas=["9"]), "areas that are neither null"),
         (lambda it: it["annotations"][0]["segmentations"].pop(), "has 1 frames, but its video has"),
     ],
 )

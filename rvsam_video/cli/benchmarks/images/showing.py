@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.ending import Asked, exit_code_of, stop_when_asked
 from rvsam_video.cli.methods import make_ready, say_licences
 from rvsam_video.cli.progress import Reporter, reporter_for
-from rvsam_video.cli.running import stop_on_interrupt
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.report import ImageReport
@@ -26,7 +24,7 @@ _Done = TypeVar("_Done")
 class ShowPictures:
     """Passes on how far the work on pictures is, and the wish to stop."""
 
-    def __init__(self, reporter: Reporter, total: int, asked: threading.Event) -> None:
+    def __init__(self, reporter: Reporter, total: int, asked: Asked) -> None:
         self._reporter, self._total, self._asked = reporter, total, asked
         self._started = False
 
@@ -68,13 +66,14 @@ class Stages:
         """
         with (
             reporter_for(as_json=self.as_json, what=what, frames=False) as reporter,
-            stop_on_interrupt(reporter) as asked,
+            stop_when_asked(reporter.say) as asked,
         ):
             try:
                 return work(ShowPictures(reporter, total, asked))
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 reporter.say(f"stopped; the same command goes on from here ({self.out})")
-                raise click.exceptions.Exit(INTERRUPTED) from None
+                code = asked.exit_code if asked.is_set() else exit_code_of(error)
+                raise click.exceptions.Exit(code) from None
 
     def ready(self, part: Part) -> None:
         """Fetch weights that are not there, and say what will run.

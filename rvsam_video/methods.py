@@ -15,7 +15,7 @@ from pathlib import Path
 from rvsam_video.json_values import Json
 from rvsam_video.part_settings import Words, changed
 from rvsam_video.presets import Preset, find_preset
-from rvsam_video.segmenters import SEGMENTERS, Segmenter, create_segmenter
+from rvsam_video.segmenters import SEGMENTERS, Segmenter, create_segmenter, features_installed
 from rvsam_video.settings import RestartVariant, SegmentationSettings
 from rvsam_video.trackers import TRACKERS, ClipTracker, PointTracker, create_tracker
 from rvsam_video.trackers.clips import as_sam_pt, clip_tracker
@@ -40,6 +40,9 @@ wrongly without a word."""
 
 LEARNED_SEGMENTERS = ("repvit-sam",)
 """Likewise. `AUTO` never downloads: nobody asked for those megabytes."""
+
+FEATURES_SEGMENTER = "grabcut+"
+"""What takes the plain segmenter's place where the extra `features` is installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,9 @@ class Method:
         if self.segmenter != AUTO or preset is None:
             if self.segmenter == AUTO and self.checkpoint is not None:
                 return LEARNED_SEGMENTERS[0]
-            return _chosen(self.segmenter, LEARNED_SEGMENTERS, PLAIN_SEGMENTER)
+            # With the extra `features`, clicks are understood better and nothing else changes.
+            plain = FEATURES_SEGMENTER if features_installed() else PLAIN_SEGMENTER
+            return _chosen(self.segmenter, LEARNED_SEGMENTERS, plain)
         return preset.segmenter
 
     def _tracker(self, preset: Preset | None) -> Part:

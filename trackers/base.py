@@ -68,7 +68,6 @@ class TrackedPoints:
     visible: NDArray[np.bool_]
     confidence: NDArray[np.float32]
 
-<<<<<<< HEAD
     def __post_init__(self) -> None:
         """Refuse places that are no numbers.
 
@@ -76,6 +75,21 @@ class TrackedPoints:
             WeightsError: if the place of a visible point, or a confidence, is not finite.
         """
         refuse_infinite_places(self.xy, self.visible, self.confidence)
+
+    def of_all(self, queries: QueryPoints) -> TrackedPoints:
+        """Return the same for all points of `queries`, in their order.
+
+        Those that do not live in this frame are hidden at their query position.
+        """
+        count = len(queries)
+        xy = queries.xy.copy()
+        visible, confidence = np.zeros(count, np.bool_), np.zeros(count, np.float32)
+        _, rows, found = np.intersect1d(
+            queries.ids, self.ids, assume_unique=True, return_indices=True
+        )
+        xy[rows], confidence[rows] = self.xy[found], self.confidence[found]
+        visible[rows] = self.visible[found]
+        return TrackedPoints(self.frame_index, queries.ids, xy, visible, confidence)
 
 
 def refuse_infinite_places(
@@ -98,22 +112,6 @@ def refuse_infinite_places(
             "--device cpu"
         )
         raise WeightsError(msg)
-=======
-    def of_all(self, queries: QueryPoints) -> TrackedPoints:
-        """Return the same for all points of `queries`, in their order.
-
-        Those that do not live in this frame are hidden at their query position.
-        """
-        count = len(queries)
-        xy = queries.xy.copy()
-        visible, confidence = np.zeros(count, np.bool_), np.zeros(count, np.float32)
-        _, rows, found = np.intersect1d(
-            queries.ids, self.ids, assume_unique=True, return_indices=True
-        )
-        xy[rows], confidence[rows] = self.xy[found], self.confidence[found]
-        visible[rows] = self.visible[found]
-        return TrackedPoints(self.frame_index, queries.ids, xy, visible, confidence)
->>>>>>> tapir
 
 
 class TrackerState(Protocol):

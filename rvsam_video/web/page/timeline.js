@@ -2,6 +2,7 @@
 
 import { changed, lastFrame, state, watch } from "./state.js";
 
+// As `LOOK_BELOW`: more of the mask is wrong than right, by its own estimate.
 export const DOUBTFUL = 0.5;
 const LOWEST = 2;
 

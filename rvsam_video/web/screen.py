@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from rvsam_video.frame import Frame, Image
-from rvsam_video.results import FrameResult
 from rvsam_video.palette import davis_palette
+from rvsam_video.results import FrameResult
 from rvsam_video.sinks.contact_sheet import small_jpeg
 from rvsam_video.web.events import Board
 from rvsam_video.web.settings import WebSettings

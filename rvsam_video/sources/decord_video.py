@@ -8,7 +8,9 @@ writes some of its failures to standard error.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.sources.base import BadFrames, ReadReport, Tally
+from rvsam_video.sources.part import WHOLE, ClipPart
 from rvsam_video.sources.place import Place
 
 
@@ -30,6 +33,7 @@ class DecordVideo(ClosesItself):
         place: the file.
         on_bad_frame: what to do with a frame that cannot be read; passed over, it leaves a gap.
         start: index of the first frame to give; found by seeking.
+        part: which frames count.
 
     Raises:
         UsageError: if decord is not installed.
@@ -38,7 +42,14 @@ class DecordVideo(ClosesItself):
 
     live = False
 
-    def __init__(self, place: Place, *, on_bad_frame: BadFrames = "skip", start: int = 0) -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        on_bad_frame: BadFrames = "skip",
+        start: int = 0,
+        part: ClipPart = WHOLE,
+    ) -> None:
         self._start, self._stop = start, on_bad_frame == "stop"
         self.name = place.name
         try:
@@ -50,8 +61,10 @@ class DecordVideo(ClosesItself):
             msg = f"{self.name} cannot be read by decord; choose the reader 'pyav' instead"
             raise SourceError(msg) from error
         self.size = (width, height)
-        self.frame_count = len(self._reader)
-        self._tally = Tally("frame", self.frame_count)
+        self._count = len(self._reader)
+        self._wanted = self._indices(part)
+        self.frame_count = len(self._wanted)
+        self._tally = Tally("frame", self._count)
 
     @property
     def report(self) -> ReadReport:
@@ -64,10 +77,12 @@ class DecordVideo(ClosesItself):
         Raises:
             SourceError: if the source was closed.
         """
-        tally = self._tally = Tally("frame", self.frame_count)
+        tally = self._tally = Tally("frame", self._count)
         # Counted as in a full reading, so that reports and indices agree.
-        tally.frames = min(self._start, self.frame_count)
-        for index in range(self._start, self.frame_count):
+        tally.frames = min(self._start, self._count)
+        for index in self._wanted:
+            if index < self._start:
+                continue
             try:
                 frame = self._read(index)
             except _failures():
@@ -80,6 +95,20 @@ class DecordVideo(ClosesItself):
                 tally.frames += 1
                 yield frame
 
+    def falling(self, last: int) -> Iterator[Frame]:
+        """Read the frames backward, the same as iteration gives at these indices.
+
+        Args:
+            last: index of the first frame to give; a shorter video begins with its end.
+
+        Raises:
+            SourceError: if the source was closed.
+        """
+        for index in reversed(self._wanted):
+            if index <= last:
+                with suppress(*_failures()):
+                    yield self._read(index)
+
     def frame_at(self, index: int) -> Frame:
         """Read one frame, the same as iteration gives at this index.
 
@@ -87,8 +116,8 @@ class DecordVideo(ClosesItself):
             IndexError: if there is no frame with this index.
             SourceError: if it cannot be read, or the source was closed.
         """
-        if not 0 <= index < self.frame_count:
-            msg = f"{self.name} has frames 0 to {self.frame_count - 1}, not {index}"
+        if not 0 <= index < self._count:
+            msg = f"{self.name} has frames 0 to {self._count - 1}, not {index}"
             raise IndexError(msg)
         try:
             return self._read(index)
@@ -99,6 +128,18 @@ class DecordVideo(ClosesItself):
     def close(self) -> None:
         """Let go of the file."""
         self._reader = None
+
+    def _indices(self, part: ClipPart) -> range:
+        """Return the indices that count."""
+        timed = isinstance(part.start, float) or isinstance(part.end, float)
+        # All times at once: asking for each takes a second in a long file.
+        every = range(self._count)
+        times = self._reader.get_frame_timestamp(every)[:, 0].tolist() if timed else []
+        first, last = (
+            bisect_left(times, value) if isinstance(value, float) else value
+            for value in (part.start, self._count if part.end is None else part.end)
+        )
+        return range(first, max(first, min(last, self._count)), part.stride)
 
     def _read(self, index: int) -> Frame:
         if self._reader is None:

@@ -14,6 +14,7 @@ from rvsam_video.sources.finding import (
     images_of_pattern,
     is_pattern,
 )
+from rvsam_video.sources.part import WHOLE, ClipPart
 from rvsam_video.sources.place import (
     STANDARD_INPUT,
     Place,
@@ -30,6 +31,7 @@ def open_source(
     reader: Reader = "pyav",
     on_bad_frame: BadFrames = "skip",
     start: int = 0,
+    part: ClipPart = WHOLE,
 ) -> FrameSource:
     """Open anything that frames can come from.
 
@@ -44,6 +46,8 @@ def open_source(
             that was read before it. Neither raises; `report` of the source says what happened.
         start: index of the first frame to give, with the same index, time and pixels as in a
             full reading: to go on with a run that was interrupted.
+        part: which frames count, by number or time; they keep their index and time. What lies
+            before it is not decoded.
 
     Returns:
         the open source; iterate over it, then close it, or use it in a `with` statement.
@@ -54,7 +58,7 @@ def open_source(
     """
     _check(reader, on_bad_frame, start)
     try:
-        return _open(what, reader, on_bad_frame, start)
+        return _open(what, reader, on_bad_frame, start, part)
     except (SourceError, UsageError):
         raise
     except OSError as error:
@@ -63,24 +67,27 @@ def open_source(
 
 
 def _open(
-    what: str | Path | int, reader: Reader, on_bad_frame: BadFrames, start: int
+    what: str | Path | int, reader: Reader, on_bad_frame: BadFrames, start: int, part: ClipPart
 ) -> FrameSource:
     text = os.fspath(what) if isinstance(what, str | Path) else str(what)
     # A text of digits is a camera, since the command line knows no numbers; ./0 is a file.
     if isinstance(what, int) or (isinstance(what, str) and what.isdecimal()):
         _refuse(f"camera {text}", reader, start)
+        _refuse_part(f"camera {text}", part)
         return _camera(int(text), on_bad_frame)
     if what == "-":
-        return _video(STANDARD_INPUT, reader, on_bad_frame, start)
+        return _video(STANDARD_INPUT, reader, on_bad_frame, start, part)
     if isinstance(what, str) and is_address(what):
-        return _video(address(what), reader, on_bad_frame, start)
+        return _video(address(what), reader, on_bad_frame, start, part)
     if (paths := _images(text)) is not None:
         _refuse(printable(text), reader)
         # Each kind loads its own library, and only when it is opened.
         from rvsam_video.sources.pictures import ImageSequence
 
-        return ImageSequence(paths, printable(text), on_bad_frame=on_bad_frame, start=start)
-    return _video(video_file(text), reader, on_bad_frame, start)
+        return ImageSequence(
+            paths, printable(text), on_bad_frame=on_bad_frame, start=start, part=part
+        )
+    return _video(video_file(text), reader, on_bad_frame, start, part)
 
 
 def _images(text: str) -> list[Path] | None:
@@ -103,19 +110,22 @@ def _camera(number: int, on_bad_frame: BadFrames) -> FrameSource:
     return Camera(number, on_bad_frame=on_bad_frame)
 
 
-def _video(place: Place, reader: Reader, on_bad_frame: BadFrames, start: int) -> FrameSource:
+def _video(
+    place: Place, reader: Reader, on_bad_frame: BadFrames, start: int, part: ClipPart
+) -> FrameSource:
     if reader == "decord":
         if place.kind != "file":
             _refuse(place.name, reader)
         from rvsam_video.sources.decord_video import DecordVideo
 
-        return DecordVideo(place, on_bad_frame=on_bad_frame, start=start)
+        return DecordVideo(place, on_bad_frame=on_bad_frame, start=start, part=part)
     from rvsam_video.sources.video_file import VideoSource
 
-    source = VideoSource(place, on_bad_frame=on_bad_frame, start=start)
+    source = VideoSource(place, on_bad_frame=on_bad_frame, start=start, part=part)
     # Known only once it is open: the same address may be a recording or a live stream.
-    if source.live and start:
+    if source.live and (start or not part.whole):
         source.close()
+        _refuse_part(place.name, part)
         _refuse(place.name, reader, start)
     return source
 
@@ -144,4 +154,15 @@ def _refuse(name: str, reader: Reader, start: int = 0) -> None:
         raise UsageError(msg)
     if start:
         msg = f"{name} is live, so it cannot begin at frame {start}; leave start at 0"
+        raise UsageError(msg)
+
+
+def _refuse_part(name: str, part: ClipPart) -> None:
+    """Refuse to begin a live source elsewhere than now.
+
+    Raises:
+        UsageError: if that was asked for.
+    """
+    if not part.whole:
+        msg = f"{name} is live and has no parts ({part}); leave start, end and stride out"
         raise UsageError(msg)

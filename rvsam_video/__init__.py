@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rvsam_video.sinks.base import register_sink
     from rvsam_video.sources import open_source
     from rvsam_video.streaming.engine import VideoSegmenter
-    from rvsam_video.streaming.point_session import track_points
+    from rvsam_video.streaming.points_alone import track_points
     from rvsam_video.streaming.session import Session
     from rvsam_video.trackers import register_tracker
 
@@ -58,7 +58,7 @@ _HOMES = {
     "register_sink": "sinks.base",
     "register_tracker": "trackers",
     "save_prompts": "prompts",
-    "track_points": "streaming.point_session",
+    "track_points": "streaming.points_alone",
 }
 
 __version__ = "0.1.0"

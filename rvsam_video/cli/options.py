@@ -10,6 +10,8 @@ import click
 
 if TYPE_CHECKING:
     from rvsam_video.sources.base import BadFrames, Reader
+    from rvsam_video.sources.part import ClipPart
+    from rvsam_video.streaming.directions import AskedDirection
 
 RUNS = Path("rvsam-runs")
 
@@ -17,7 +19,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 class RunArguments(TypedDict):
-    """What `run_options` gives a command, under the names that `CommonOptions` has for it."""
+    """What `run_options` gives a command."""
 
     source: str
     overwrite: bool
@@ -26,6 +28,26 @@ class RunArguments(TypedDict):
     on_bad_frame: BadFrames
     live: Literal["drop", "block"] | None
     reconnect: float
+    start: str | None
+    end: str | None
+    stride: int
+    longest_side: int | None
+    direction: AskedDirection
+
+
+class ReadingArguments(TypedDict):
+    """What `reading_of` gives, under the names that `CommonOptions` has for it."""
+
+    source: str
+    overwrite: bool
+    max_frames: int | None
+    reader: Reader
+    on_bad_frame: BadFrames
+    live: Literal["drop", "block"] | None
+    reconnect: float
+    part: ClipPart
+    longest_side: int | None
+    direction: AskedDirection
 
 
 _RUN_OPTIONS = (
@@ -61,6 +83,34 @@ _RUN_OPTIONS = (
         metavar="SECONDS",
         help="How long a camera or stream that was lost is tried again.",
     ),
+    click.option(
+        "--start",
+        metavar="PLACE",
+        help="Begin at this frame (300) or time (12.5s, 00:01:20); numbers and times stay those "
+        "of the source.",
+    ),
+    click.option("--end", metavar="PLACE", help="End before this frame or time."),
+    click.option(
+        "--stride",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Take one frame in so many.",
+    ),
+    click.option(
+        "--longest-side",
+        type=click.IntRange(32),
+        metavar="PIXELS",
+        help="Work on smaller pictures; results keep the size of the source.",
+    ),
+    click.option(
+        "--direction",
+        type=click.Choice(["auto", "both", "forward", "backward"]),
+        default="auto",
+        show_default=True,
+        help="In which direction of time things are followed from their prompts. auto: both where "
+        "something begins behind the first frame and the source can be read again, else forward.",
+    ),
 )
 
 out_option = click.option(
@@ -84,8 +134,14 @@ def run_options(function: _Function) -> _Function:
     return click.argument("source")(with_options(function, _RUN_OPTIONS))
 
 
-def reading_of(given: RunArguments) -> RunArguments:
-    """Return only what `run_options` gave, for options that know nothing else."""
+def reading_of(given: RunArguments) -> ReadingArguments:
+    """Return only what `run_options` gave, for options that know nothing else.
+
+    Raises:
+        UsageError: if a place in the video cannot be read.
+    """
+    from rvsam_video.sources.part import part_of
+
     return {
         "source": given["source"],
         "overwrite": given["overwrite"],
@@ -94,6 +150,9 @@ def reading_of(given: RunArguments) -> RunArguments:
         "on_bad_frame": given["on_bad_frame"],
         "live": given["live"],
         "reconnect": given["reconnect"],
+        "part": part_of(given["start"], given["end"], given["stride"]),
+        "longest_side": given["longest_side"],
+        "direction": given["direction"],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -24,6 +25,7 @@ from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
     from rvsam_video.prompts.prompt import Prompt
+    from rvsam_video.runs.objects import RunOptions
 
 PICK = "pick"
 """Value of a bare `--points`."""
@@ -127,7 +129,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     if picking:
         from rvsam_video.cli.picking import open_page
 
-        return open_page(options, as_json=as_json)
+        return open_page(_for_the_page(options), as_json=as_json)
     return run_and_report(partial(run, options), as_json=as_json)
 
 
@@ -155,6 +157,25 @@ def _refuse_more_than_the_page(
             "alone, or give every point as X,Y"
         )
         raise UsageError(msg)
+
+
+def _for_the_page(options: RunOptions) -> RunOptions:
+    """Refuse what the page does not do; it goes forward from where one stands.
+
+    Raises:
+        UsageError: if a part, a size or going backward was asked for.
+    """
+    if (
+        not options.part.whole
+        or options.longest_side is not None
+        or options.direction in ("both", "backward")
+    ):
+        msg = (
+            "the page shows whole videos at their size and goes forward; give --start, --end, "
+            "--stride, --longest-side and --direction together with points as X,Y"
+        )
+        raise UsageError(msg)
+    return replace(options, direction="forward")
 
 
 def _colour(text: str) -> tuple[int, int, int]:

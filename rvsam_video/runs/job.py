@@ -10,35 +10,14 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from rvsam_video.errors import UsageError
-from rvsam_video.frame import Frame
 from rvsam_video.json_values import Json
 from rvsam_video.methods import Part
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.record import RunRecord
 from rvsam_video.sinks.base import Sink
-from rvsam_video.snapshot import Arrays
 from rvsam_video.sources.base import FrameSource
+from rvsam_video.streaming.both_ways import Ways
 from rvsam_video.trackers.base import PointTracker
-
-
-class FrameSession(Protocol):
-    """Turns the frames of one video into results; `Session` and `PointSession` are such."""
-
-    @property
-    def last_index(self) -> int:
-        """Index of the frame pushed last, -1 before the first."""
-
-    def push(self, frame: Frame) -> list[FrameResult]:
-        """Take the next frame; return the results that became final."""
-
-    def flush(self) -> list[FrameResult]:
-        """End of the video: return the results still held back."""
-
-    def snapshot(self) -> Arrays:
-        """Return everything that later results depend on."""
-
-    def restore(self, arrays: Arrays) -> None:
-        """Go on where `snapshot` was taken."""
 
 
 class Job(ABC):
@@ -55,8 +34,8 @@ class Job(ABC):
     weights: Mapping[str, Mapping[str, str]]
 
     @abstractmethod
-    def session(self) -> FrameSession:
-        """Begin the video."""
+    def ways(self) -> Ways:
+        """Begin the video; return how it is tracked, in each direction."""
 
     @abstractmethod
     def sinks(self) -> Mapping[str, Sink]:
@@ -71,8 +50,12 @@ class Job(ABC):
         """
 
     @abstractmethod
-    def unused(self) -> list[str]:
-        """Say what was asked of the session and never came, after the end of the video."""
+    def unused(self, last: int) -> list[str]:
+        """Say what was asked for in frames that never came.
+
+        Args:
+            last: index of the last frame of the video, -1 if it had none.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

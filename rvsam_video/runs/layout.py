@@ -28,6 +28,9 @@ RUN_FILE = "run.json"
 LOCK_FILE = ".lock"
 CHECKPOINT_FILE = "checkpoint.npz"
 
+SPOOL_FILE = "backward.spool"
+"""What was found going backward, until the run is complete."""
+
 PROMPTS_FILE = "prompts.json"
 """What was followed, to be replayed with `--points`."""
 
@@ -58,6 +61,7 @@ _WORKING_PATTERNS = (
     "*.jsonl",
     "thumbnails.*",
     "points.rows",
+    SPOOL_FILE,
     "stop-*.npz",
 )
 

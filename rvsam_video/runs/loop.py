@@ -6,7 +6,6 @@ can go back to a frame and take other prompts from there on. Either way what is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -14,15 +13,18 @@ from pathlib import Path
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError, RvsamError, SourceError
 from rvsam_video.results import FrameResult
+from rvsam_video.runs.behind import BackwardRun
 from rvsam_video.runs.checkpoint import Checkpoint
 from rvsam_video.runs.feed import Feed
 from rvsam_video.runs.folder import RunFolder
-from rvsam_video.runs.job import FrameSession, Job, RunListener, RunSummary, Silent, summary_of
-from rvsam_video.runs.latency import Latencies
+from rvsam_video.runs.job import Job, RunListener, RunSummary, Silent, summary_of
+from rvsam_video.runs.latency import Latencies, Timings
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.runs.stops import Stops
 from rvsam_video.sinks.background import BackgroundWriter
+from rvsam_video.snapshot import Arrays
 from rvsam_video.sources.base import FrameSource
+from rvsam_video.streaming.frame_session import FrameSession
 
 CHECKPOINT_EVERY = 25
 """Frames between two checkpoints: at most this much work is done again after a kill."""
@@ -105,11 +107,12 @@ class Run(ClosesItself):
         self._options, self.listener = options, listener or Silent()
         self._writer: BackgroundWriter | None = None
         self._built: list[Path] | None = None
-        self._timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)
+        self._timings = Timings("reading", "tracking", "writing")
         self._latencies = Latencies()
         self._unsaved = 0
         self.frames = 0
         self.last: FrameResult | None = None
+        self._behind: BackwardRun | None = None
         self._opened = ExitStack()
         try:
             # The source first, then the networks, then the folder: what costs least fails first.
@@ -133,9 +136,9 @@ class Run(ClosesItself):
                 self.listener.message(facts["notice"])
         checkpoint = self.folder.checkpoint
         if checkpoint is not None:
-            self._refuse_unrepeatable()
+            self._options.refuse_going_on(self.feed.source)
             # Times add up over all parts of a run.
-            self._timings |= self.folder.record.timings
+            self._timings.seconds |= self.folder.record.timings
         self.folder.update(device=self.job.device, notes=self.job.weights)
         # Again when resuming: what it writes is the same, and may have been removed.
         self.job.begin(self.folder.path)
@@ -143,24 +146,27 @@ class Run(ClosesItself):
         if checkpoint is not None:
             self.listener.message(f"resuming {self.folder.path} at frame {checkpoint.next_frame}")
 
-    def _refuse_unrepeatable(self) -> None:
-        if self.live or self._options.source == "-":
-            msg = (
-                f"{self._options.out} holds an interrupted run of {self.feed.source.name}, which "
-                "cannot be read again from the same frame on; use --overwrite, or another folder "
-                "with --out"
-            )
-            raise OutputError(msg)
-
     def _stand_at(self, checkpoint: Checkpoint | None) -> None:
         """Stand where a checkpoint was made, or before the first frame."""
-        # A new one, never wound back: its state comes from the checkpoint alone.
-        self.session = self.job.session()
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
-        if checkpoint is not None:
+        ways = self.job.ways()
+        if ways.direction == "forward":
+            # A new one, never wound back: its state comes from the checkpoint alone.
+            self.session = ways.forward()
+        else:
+            self._behind = self._opened.enter_context(
+                BackwardRun(self._options, ways, self.folder.path, checkpoint)
+            )
+            self.session = self._behind.session()
+        if checkpoint is not None and self._behind_done:
             self.session.restore(checkpoint.state)
             self.frames = int(str(checkpoint.info["frames"]))
         self.feed.stand_at(checkpoint.next_frame if checkpoint is not None else 0)
+
+    @property
+    def _behind_done(self) -> bool:
+        """Whether all that is tracked backward is there."""
+        return self._behind is None or self._behind.done
 
     @property
     def live(self) -> bool:
@@ -180,9 +186,11 @@ class Run(ClosesItself):
             OutputError: if a result cannot be written.
         """
         with self._noting_failure():
-            with self._clock("reading"):
+            if self._behind is not None and not self._behind.done:
+                return self._step_back(self._behind)
+            with self._timings.of("reading"):
                 frame = self.feed.next()
-            with self._clock("tracking"):
+            with self._timings.of("tracking"):
                 results = self.session.flush() if frame is None else self.session.push(frame)
             self.ended = frame is None
             self._write(results)
@@ -191,6 +199,21 @@ class Run(ClosesItself):
             if self._unsaved >= CHECKPOINT_EVERY and not self.ended:
                 self.commit()
         return results
+
+    def _step_back(self, behind: BackwardRun) -> list[FrameResult]:
+        """Track one frame backward; nothing of it is final before the video is read forward."""
+        with self._timings.of("reading"):
+            frame = behind.read()
+        with self._timings.of("tracking"):
+            behind.push(frame)
+        self._unsaved += 1
+        if behind.done:
+            self.session = behind.session()
+        if behind.done or self._unsaved >= CHECKPOINT_EVERY:
+            self.commit()
+        if (news := behind.news()) is not None:
+            self.listener.message(news)
+        return []
 
     @contextmanager
     def _noting_failure(self) -> Iterator[None]:
@@ -207,7 +230,7 @@ class Run(ClosesItself):
 
     def _write(self, results: list[FrameResult]) -> None:
         writer = self._opened_writer()
-        with self._clock("writing"):
+        with self._timings.of("writing"):
             # After all are handed over: a listener that fails must not keep results from being
             # written.
             for result in results:
@@ -236,21 +259,27 @@ class Run(ClosesItself):
             OutputError: if it cannot be written.
         """
         self._unsaved = 0
-        with self._clock("writing"):
+        behind = {} if self._behind is None else self._behind.info()
+        with self._timings.of("writing"):
             self.folder.save_checkpoint(
                 Checkpoint(
                     next_frame=self.next_frame,
                     # The outputs first, the state after them: a checkpoint never speaks of bytes
                     # that are not there.
                     marks=self._opened_writer().commit(),
-                    state=self.session.snapshot(),
-                    info={"frames": self.frames},
+                    state=self._snapshot(),
+                    info={"frames": self.frames, **behind},
                 )
             )
             # A live source cannot go back, so its stops would only fill the disk.
             if self._stops is not None and not self.live:
                 self._stops.keep(self.next_frame, self.folder.checkpoint_file)
         self._count()
+
+    def _snapshot(self) -> Arrays:
+        """Return the state of what is under way: going backward, or forward after that."""
+        behind = {} if self._behind is None else self._behind.snapshot()
+        return self.session.snapshot() if self._behind_done else behind
 
     def change(self, job: Job) -> None:
         """Take a job that asks for something else from now on; what is tracked stays.
@@ -338,7 +367,7 @@ class Run(ClosesItself):
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.feed.dropped,
         }
-        self.folder.update(timings=self._timings, counts=counts)
+        self.folder.update(timings=self._timings.seconds, counts=counts)
 
     def _tell(self) -> None:
         """Tell the listener and `run.json` what went wrong."""
@@ -349,21 +378,12 @@ class Run(ClosesItself):
             messages.append(str(self._latencies))
             self.folder.update(timings=self._latencies.to_dict())
         if self.ended:
-            messages += self.job.unused()
+            messages += self.job.unused(self.session.last_index)
         for message in messages:
             # A resumed run meets the same damage again; it is told each time, and noted once.
             if message not in self.folder.record.messages:
                 self.folder.update(message=message)
             self.listener.message(message)
-
-    @contextmanager
-    def _clock(self, part: str) -> Iterator[None]:
-        """Add the time that the block takes to a part's timing, and to the total."""
-        began = time.perf_counter()
-        yield
-        spent = time.perf_counter() - began
-        self._timings[part] += spent
-        self._timings["total"] += spent
 
     def _close_writer(self) -> None:
         writer, self._writer = self._writer, None

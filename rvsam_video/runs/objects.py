@@ -30,8 +30,9 @@ from rvsam_video.sinks.base import Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import DEFAULT_SINKS
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.pictures import ImageSequence
-from rvsam_video.streaming.engine import VideoSegmenter
-from rvsam_video.streaming.session import Session
+from rvsam_video.streaming.both_ways import ObjectWays
+from rvsam_video.streaming.engine import VideoSegmenter, object_direction
+from rvsam_video.streaming.scaling import Reduction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,9 @@ class ObjectJob(Job):
         self._reading = options.reading(source)
         self._context = sink_context(source, options.background)
         self._size, self._name = source.size, source.name
-        self._session: Session | None = None
+        self._scale = Reduction(source.size, options.longest_side)
+        first = options.part.start if isinstance(options.part.start, int) else None
+        self.direction = object_direction(options.direction, options.prompts, source, first)
         self.device, self.weights = self._pair.device, self._pair.weights()
         self.command = self._command()
 
@@ -122,6 +125,9 @@ class ObjectJob(Job):
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
         check_prompts(options.prompts, source.size)
+        options.check_frames(
+            [(prompt.frame, f"the prompt of {prompt.where}") for prompt in options.prompts]
+        )
         ready(pair.parts)
         listener.message(f"{pair}; {_followed(options.prompts)}")
         segmenter = VideoSegmenter.of(pair)
@@ -146,6 +152,7 @@ class ObjectJob(Job):
         options = self._options
         return {
             **self._reading,
+            "direction": self.direction,
             "prompts": prompts_to_json(options.prompts),
             # Order does not matter to the results, so it must not make another run.
             "save": sorted(options.save),
@@ -153,11 +160,9 @@ class ObjectJob(Job):
             **self._pair.identity(),
         }
 
-    def session(self) -> Session:
+    def ways(self) -> ObjectWays:
         """Begin the video."""
-        self._session = self._segmenter.session(self._options.prompts)
-        self._session.check_prompts(self._size)
-        return self._session
+        return self._segmenter.ways(self._options.prompts, self.direction, self._scale)
 
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
@@ -176,12 +181,12 @@ class ObjectJob(Job):
             source=self._name,
         )
 
-    def unused(self) -> list[str]:
+    def unused(self, last: int) -> list[str]:
         """Say which prompts belong to frames that never came."""
-        pending = () if self._session is None else self._session.pending
         return [
             f"the prompt of {prompt.where} was not used: the video ended before it"
-            for prompt in pending
+            for prompt in merge_prompts(self._options.prompts)
+            if prompt.frame > last
         ]
 
 

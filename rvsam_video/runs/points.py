@@ -22,8 +22,11 @@ from rvsam_video.runs.loop import drive
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.sinks.base import POINT_RUN_SINKS, Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import POINT_SINKS
+from rvsam_video.sources.backward import goes_back
 from rvsam_video.sources.base import FrameSource
-from rvsam_video.streaming.point_session import PointSession
+from rvsam_video.streaming.both_ways import PointWays
+from rvsam_video.streaming.directions import chosen_direction
+from rvsam_video.streaming.scaling import Reduction
 
 DEFAULT_TRAIL = 15
 """Half a second at 30 frames per second: shows where things go and still leaves the picture."""
@@ -96,6 +99,12 @@ class PointJob(Job):
         self._options = options
         part = options.method.resolve_tracker()
         self._queries, self._object_ids = options.request.points(source.size)
+        frames = self._queries.frames.tolist()
+        options.check_frames([(frame, f"the query frame {frame}") for frame in set(frames)])
+        first = options.part.start if isinstance(options.part.start, int) else None
+        self._direction = chosen_direction(
+            options.direction, frames, first, again=goes_back(source), name=source.name
+        )
         self._context = SinkContext(queries=self._queries)
         # Only to check the names, before networks are loaded.
         create_sinks(options.save, options.out, self._context, POINT_RUN_SINKS)
@@ -103,10 +112,11 @@ class PointJob(Job):
         listener.message(f"{announced(part, device=part.place)}; {options.request}")
         self._tracker = part.load_tracker()
         refuse_endless(self._tracker, source)
-        self._session: PointSession | None = None
+        self._scale = Reduction(source.size, options.longest_side)
         self.device, self.weights = part.place, {"tracker_weights": part.weights}
         self.command = {
             **options.reading(source),
+            "direction": self._direction,
             "points": options.request.to_json(),
             "save": sorted(options.save),
             "trail": options.trail,
@@ -114,12 +124,16 @@ class PointJob(Job):
             "device": part.place,
         }
 
-    def session(self) -> PointSession:
+    def ways(self) -> PointWays:
         """Begin the video."""
-        self._session = PointSession(
-            self._tracker, self._queries, self._object_ids, self._options.trail
+        return PointWays(
+            self._tracker,
+            self._queries,
+            self._object_ids,
+            self._direction,
+            self._scale,
+            self._options.trail,
         )
-        return self._session
 
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
@@ -128,10 +142,10 @@ class PointJob(Job):
     def begin(self, folder: Path) -> None:
         """Write nothing: all there is to know is in `run.json` already."""
 
-    def unused(self) -> list[str]:
+    def unused(self, last: int) -> list[str]:
         """Say which frames with points never came."""
-        pending = [] if self._session is None else self._session.pending.tolist()
         return [
             f"the points of frame {frame} were not used: the video ended before it"
-            for frame in pending
+            for frame in sorted(set(self._queries.frames.tolist()))
+            if frame > last
         ]

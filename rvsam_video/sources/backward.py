@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from rvsam_video.frame import Frame, Image
@@ -75,6 +76,26 @@ def falling_again(source: Iterable[Frame | Image], last: int) -> Iterator[Frame]
         last = piece[0].index - 1
         while piece:
             yield piece.pop()
+
+
+def sized(source: Any) -> tuple[tuple[int, int] | None, Any]:  # noqa: ANN401 (see `goes_back`)
+    """Find out how large the frames of a source are.
+
+    Args:
+        source: an open source, or anything that gives frames.
+
+    Returns:
+        (width, height) in pixels, None if it has no frames; and what gives the frames from now on.
+    """
+    if hasattr(source, "live"):
+        return source.size, source
+    frames = iter(source)
+    first = next(frames, None)
+    if first is None:
+        return None, ()
+    size = numbered(0, first).size
+    # An iterator has lost its first frame by that.
+    return size, chain([first], frames) if frames is source else source
 
 
 def numbered(index: int, item: Frame | Image) -> Frame:

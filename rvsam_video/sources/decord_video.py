@@ -19,7 +19,7 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.sources.base import BadFrames, ReadReport, Tally
-from rvsam_video.sources.part import WHOLE, ClipPart
+from rvsam_video.sources.part import WHOLE, ClipPart, nothing_there
 from rvsam_video.sources.place import Place
 
 
@@ -63,6 +63,8 @@ class DecordVideo(ClosesItself):
         self.size = (width, height)
         self._count = len(self._reader)
         self._wanted = self._indices(part)
+        if not self._wanted:
+            raise nothing_there(self.name, part)
         self.frame_count = len(self._wanted)
         self._tally = Tally("frame", self._count)
 

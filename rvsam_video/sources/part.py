@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from rvsam_video.errors import UsageError
+from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.json_values import Json
 
 Moment = int | float
@@ -138,8 +138,31 @@ class ClipPart:
         return text if self.stride == 1 else f"{text}, one frame in {self.stride}"
 
 
+def nothing_there(name: str, part: ClipPart) -> SourceError:
+    """Return the error for a part in which a video has no frame."""
+    return SourceError(f"{name} has no frame {part}; choose a part that lies in the video")
+
+
 WHOLE = ClipPart()
 """Every frame."""
+
+
+def part_of(start: str | None, end: str | None, stride: int) -> ClipPart:
+    """Return the part that options name.
+
+    Args:
+        start: as `moment` reads it; None is the beginning.
+        end: likewise; None is the end.
+        stride: every so many frames one counts.
+
+    Raises:
+        UsageError: if one makes no sense.
+    """
+    return ClipPart(
+        start=0 if start is None else moment(start, "--start"),
+        end=None if end is None else moment(end, "--end"),
+        stride=stride,
+    )
 
 
 class PartCounter:

@@ -13,7 +13,7 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally, count
-from rvsam_video.sources.part import WHOLE, ClipPart
+from rvsam_video.sources.part import WHOLE, ClipPart, nothing_there
 
 MOST_NAMED = 5
 """Broken pictures that the report names one by one; a broken disk may have thousands."""
@@ -53,6 +53,8 @@ class ImageSequence(ClosesItself):
     ) -> None:
         self._paths, self._start, self._stop = paths, start, on_bad_frame == "stop"
         self._wanted = part.indices(len(paths), DEFAULT_RATE)
+        if not self._wanted:
+            raise nothing_there(name, part)
         self.name = name
         self.frame_count = len(self._wanted)
         self._tally = self._new_tally()

@@ -18,7 +18,7 @@ from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally
 from rvsam_video.sources.container import lost, open_container, video_stream
 from rvsam_video.sources.conversion import Converter, displayed_size
 from rvsam_video.sources.decoding import VideoDecoder
-from rvsam_video.sources.part import WHOLE, ClipPart, Moment, PartCounter
+from rvsam_video.sources.part import WHOLE, ClipPart, Moment, PartCounter, nothing_there
 from rvsam_video.sources.pieces import PieceReader, Plan
 from rvsam_video.sources.place import Place
 from rvsam_video.sources.seeking import Landing, find_landing
@@ -90,11 +90,13 @@ class VideoSource(ClosesItself):
             for index, time, picture in reading:
                 self._note_size(picture, index)
                 if self._part.over(index, time):
-                    return
+                    break
                 # Decoded from the beginning of the part, not sought: seeking gives other indices
                 # in damaged files.
                 if counter.takes(index, time) and index >= self._start:
                     yield Frame(index, time, convert(picture))
+            if counter.first is None and not self._part.whole:
+                raise nothing_there(self.name, self._part)
         finally:
             # Kept open where it cannot be read again, so that the next iteration goes on.
             if self._next_reading is not reading:

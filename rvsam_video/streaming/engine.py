@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from rvsam_video.frame import Frame, Image
 from rvsam_video.methods import AUTO, Method, Pair
-from rvsam_video.prompts.prompt import Prompt
+from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
 from rvsam_video.results import FrameResult
 from rvsam_video.segmenters import Segmenter
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.sources import open_source, prefetch
+from rvsam_video.sources import open_source
+from rvsam_video.sources.backward import goes_back, sized
+from rvsam_video.sources.base import FrameSource
+from rvsam_video.sources.part import WHOLE, ClipPart
+from rvsam_video.streaming.both_ways import ObjectWays, reading, results_of
+from rvsam_video.streaming.directions import AskedDirection, Direction, chosen_direction
+from rvsam_video.streaming.scaling import Reduction
 from rvsam_video.streaming.session import Session
 from rvsam_video.trackers import PointTracker
-
-DECODE_AHEAD = 4
-"""Frames decoded while the engine works on another: enough to smooth out key frames."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -113,12 +115,23 @@ class VideoSegmenter:
         self,
         source: str | Path | int | Iterable[Frame | Image],
         prompts: Prompt | Sequence[Prompt],
+        *,
+        direction: AskedDirection = "auto",
+        part: ClipPart = WHOLE,
+        longest_side: int | None = None,
     ) -> Iterator[FrameResult]:
         """Follow the prompted objects through a video; results come while it is being read.
 
         Args:
             source: whatever `open_source` takes (a file, folder, glob, camera, stream), or frames.
             prompts: what to follow; each names its object and frame.
+            direction: in which direction of time objects are followed from their prompts:
+                "forward", "backward" or "both". "auto" goes both ways where the source can be read
+                again and the first prompt of an object is not in its first frame. Of the prompts
+                of an object the nearest decides.
+            part: which frames of a source that is opened here count.
+            longest_side: pixels to which larger frames are reduced before; results keep the size
+                of the frames.
 
         Yields:
             one result per frame, in order, also for frames without objects.
@@ -126,13 +139,75 @@ class VideoSegmenter:
         Raises:
             SourceError: if the source cannot be read.
             PromptError: if a prompt does not fit the frames.
+            UsageError: if the source cannot be read backward, or a value makes no sense.
         """
-        session = self.session([prompts] if isinstance(prompts, Prompt) else prompts)
-        if not isinstance(source, str | Path | int):
-            yield from run_session(session, source)
+        known = merge_prompts([prompts] if isinstance(prompts, Prompt) else prompts)
+        if isinstance(source, str | Path | int):
+            with open_source(source, part=part) as opened:
+                first = part.start if isinstance(part.start, int) else None
+                yield from self._track(opened, known, direction, first, longest_side)
+        else:
+            yield from self._track(source, known, direction, 0, longest_side)
+
+    def _track(
+        self,
+        source: FrameSource | Iterable[Frame | Image],
+        prompts: Sequence[Prompt],
+        asked: AskedDirection,
+        first: int | None,
+        longest_side: int | None,
+    ) -> Iterator[FrameResult]:
+        opened = hasattr(source, "live")
+        direction = object_direction(asked, prompts, source, first)
+        if direction == "forward" and longest_side is None:
+            session = self.session(prompts)
+            with reading(source, ahead=opened) as frames:
+                yield from run_session(session, frames)
             return
-        with open_source(source) as opened, closing(prefetch(opened, DECODE_AHEAD)) as frames:
-            yield from run_session(session, frames)
+        size, source = sized(source)
+        if size is not None:
+            ways = self.ways(prompts, direction, Reduction(size, longest_side))
+            yield from results_of(ways, source, ahead=opened)
+
+    def ways(self, prompts: Sequence[Prompt], direction: Direction, scale: Reduction) -> ObjectWays:
+        """Say how objects are followed through a video.
+
+        Args:
+            prompts: one per object and frame, in pixels of the video's frames.
+            direction: in which.
+            scale: to which size frames are brought before.
+
+        Raises:
+            PromptError: if a prompt does not fit the frames.
+        """
+        return ObjectWays(
+            begin=self.session,
+            prompts=[check_against_frame(prompt, scale.size) for prompt in prompts],
+            direction=direction,
+            scale=scale,
+            overlap=self.settings.overlap,
+        )
+
+
+def object_direction(
+    asked: AskedDirection,
+    prompts: Sequence[Prompt],
+    source: object,
+    first: int | None,
+) -> Direction:
+    """Decide in which direction objects are followed, see `chosen_direction`.
+
+    Args:
+        asked: by the user.
+        prompts: of all objects.
+        source: open, or what gives frames.
+        first: index of its first frame; None if it is not known yet.
+    """
+    begins: dict[int, int] = {}
+    for prompt in prompts:
+        begins[prompt.object_id] = min(prompt.frame, begins.get(prompt.object_id, prompt.frame))
+    name = str(getattr(source, "name", "an iterator"))
+    return chosen_direction(asked, [*begins.values()], first, again=goes_back(source), name=name)
 
 
 def run_session(session: Session, frames: Iterable[Frame | Image]) -> Iterator[FrameResult]:

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rvsam_video.batch.tracking import track_many
     from rvsam_video.errors import (
         OutputError,
         PromptError,
@@ -58,6 +59,7 @@ _HOMES = {
     "register_sink": "sinks.base",
     "register_tracker": "trackers",
     "save_prompts": "prompts",
+    "track_many": "batch.tracking",
     "track_points": "streaming.points_alone",
 }
 
@@ -85,6 +87,7 @@ __all__ = [
     "register_sink",
     "register_tracker",
     "save_prompts",
+    "track_many",
     "track_points",
 ]
 

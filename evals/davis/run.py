@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...batch.processors import share_processors
 from ...errors import SourceError
 from ...json_values import Json
 from ...methods import Pair
@@ -19,7 +20,7 @@ from ...sinks.masks import MaskSink
 from ...sinks.names import MASK_FOLDER, PARTS_FOLDER
 from ...writing import writing
 from ..following import Follower, follower_of, noting_the_end
-from ..workers import Tick, Watch, each, share_processors
+from ..workers import Tick, Watch, each
 from .files import save_tables
 from .layout import DavisSequence, DavisSet, Year
 from .masks import first_objects

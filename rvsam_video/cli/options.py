@@ -18,16 +18,12 @@ RUNS = Path("rvsam-runs")
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-class RunArguments(TypedDict):
-    """What `run_options` gives a command."""
+class ClipArguments(TypedDict):
+    """What `clip_options` gives a command: how clips are read."""
 
-    source: str
-    overwrite: bool
     max_frames: int | None
     reader: Reader
     on_bad_frame: BadFrames
-    live: Literal["drop", "block"] | None
-    reconnect: float
     start: str | None
     end: str | None
     stride: int
@@ -35,23 +31,36 @@ class RunArguments(TypedDict):
     direction: AskedDirection
 
 
-class ReadingArguments(TypedDict):
-    """What `reading_of` gives, under the names that `CommonOptions` has for it."""
+class RunArguments(ClipArguments):
+    """What `run_options` gives a command."""
 
     source: str
     overwrite: bool
+    live: Literal["drop", "block"] | None
+    reconnect: float
+
+
+class ClipReading(TypedDict):
+    """What `reading_of_clip` gives, under the names that `CommonOptions` has for it."""
+
     max_frames: int | None
     reader: Reader
     on_bad_frame: BadFrames
-    live: Literal["drop", "block"] | None
-    reconnect: float
     part: ClipPart
     longest_side: int | None
     direction: AskedDirection
 
 
-_RUN_OPTIONS = (
-    click.option("--overwrite", is_flag=True, help="Start again where another run has been."),
+class RunReading(ClipReading):
+    """What `reading_of` gives, likewise."""
+
+    source: str
+    overwrite: bool
+    live: Literal["drop", "block"] | None
+    reconnect: float
+
+
+_CLIP_OPTIONS = (
     click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames."),
     click.option(
         "--reader",
@@ -66,22 +75,6 @@ _RUN_OPTIONS = (
         default="skip",
         show_default=True,
         help="Go on after a damaged frame, or end with what there is.",
-    ),
-    click.option(
-        "--live",
-        is_flag=False,
-        flag_value="drop",
-        type=click.Choice(["drop", "block"]),
-        help="When frames come faster than they are tracked: drop old ones (also bare) or wait.  "
-        "[default: drop for cameras and streams, block for files]",
-    ),
-    click.option(
-        "--reconnect",
-        type=click.FloatRange(0),
-        default=60.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long a camera or stream that was lost is tried again.",
     ),
     click.option(
         "--start",
@@ -113,6 +106,26 @@ _RUN_OPTIONS = (
     ),
 )
 
+_RUN_OPTIONS = (
+    click.option("--overwrite", is_flag=True, help="Start again where another run has been."),
+    click.option(
+        "--live",
+        is_flag=False,
+        flag_value="drop",
+        type=click.Choice(["drop", "block"]),
+        help="When frames come faster than they are tracked: drop old ones (also bare) or wait.  "
+        "[default: drop for cameras and streams, block for files]",
+    ),
+    click.option(
+        "--reconnect",
+        type=click.FloatRange(0),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long a camera or stream that was lost is tried again.",
+    ),
+)
+
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -129,13 +142,18 @@ def with_options(
     return function
 
 
+def clip_options(function: _Function) -> _Function:
+    """Add the options of `ClipArguments`."""
+    return with_options(function, _CLIP_OPTIONS)
+
+
 def run_options(function: _Function) -> _Function:
     """Add SOURCE and the options of `RunArguments`."""
-    return click.argument("source")(with_options(function, _RUN_OPTIONS))
+    return click.argument("source")(with_options(function, (*_RUN_OPTIONS, *_CLIP_OPTIONS)))
 
 
-def reading_of(given: RunArguments) -> ReadingArguments:
-    """Return only what `run_options` gave, for options that know nothing else.
+def reading_of_clip(given: ClipArguments) -> ClipReading:
+    """Return only what `clip_options` gave, for options that know nothing else.
 
     Raises:
         UsageError: if a place in the video cannot be read.
@@ -143,16 +161,27 @@ def reading_of(given: RunArguments) -> ReadingArguments:
     from rvsam_video.sources.part import part_of
 
     return {
-        "source": given["source"],
-        "overwrite": given["overwrite"],
         "max_frames": given["max_frames"],
         "reader": given["reader"],
         "on_bad_frame": given["on_bad_frame"],
-        "live": given["live"],
-        "reconnect": given["reconnect"],
         "part": part_of(given["start"], given["end"], given["stride"]),
         "longest_side": given["longest_side"],
         "direction": given["direction"],
+    }
+
+
+def reading_of(given: RunArguments) -> RunReading:
+    """Return only what `run_options` gave, likewise.
+
+    Raises:
+        UsageError: if a place in the video cannot be read.
+    """
+    return {
+        "source": given["source"],
+        "overwrite": given["overwrite"],
+        "live": given["live"],
+        "reconnect": given["reconnect"],
+        **reading_of_clip(given),
     }
 
 

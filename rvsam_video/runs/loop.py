@@ -20,6 +20,7 @@ from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import Job, RunListener, RunSummary, Silent, summary_of
 from rvsam_video.runs.latency import Latencies, Timings
 from rvsam_video.runs.options import CommonOptions
+from rvsam_video.runs.scores import MaskCounts
 from rvsam_video.runs.stops import Stops
 from rvsam_video.sinks.background import BackgroundWriter
 from rvsam_video.snapshot import Arrays
@@ -108,7 +109,7 @@ class Run(ClosesItself):
         self._writer: BackgroundWriter | None = None
         self._built: list[Path] | None = None
         self._timings = Timings("reading", "tracking", "writing")
-        self._latencies = Latencies()
+        self._latencies, self._masks = Latencies(), MaskCounts()
         self._unsaved = 0
         self.frames = 0
         self.last: FrameResult | None = None
@@ -149,6 +150,7 @@ class Run(ClosesItself):
     def _stand_at(self, checkpoint: Checkpoint | None) -> None:
         """Stand where a checkpoint was made, or before the first frame."""
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
+        self._masks = MaskCounts()
         ways = self.job.ways()
         if ways.direction == "forward":
             # A new one, never wound back: its state comes from the checkpoint alone.
@@ -160,6 +162,7 @@ class Run(ClosesItself):
             self.session = self._behind.session()
         if checkpoint is not None and self._behind_done:
             self.session.restore(checkpoint.state)
+            self._masks.restore(checkpoint.info)
             self.frames = int(str(checkpoint.info["frames"]))
         self.feed.stand_at(checkpoint.next_frame if checkpoint is not None else 0)
 
@@ -186,6 +189,7 @@ class Run(ClosesItself):
             OutputError: if a result cannot be written.
         """
         with self._noting_failure():
+            self.folder.renew()
             if self._behind is not None and not self._behind.done:
                 return self._step_back(self._behind)
             with self._timings.of("reading"):
@@ -237,6 +241,7 @@ class Run(ClosesItself):
                 writer.write(result)
         for result in results:
             self.frames += 1
+            self._masks.add(result)
             self.last = result
             if (age := self.feed.age(result.index)) is not None:
                 self._latencies.add(age)
@@ -268,7 +273,7 @@ class Run(ClosesItself):
                     # that are not there.
                     marks=self._opened_writer().commit(),
                     state=self._snapshot(),
-                    info={"frames": self.frames, **behind},
+                    info={"frames": self.frames, **self._masks.values, **behind},
                 )
             )
             # A live source cannot go back, so its stops would only fill the disk.
@@ -350,11 +355,7 @@ class Run(ClosesItself):
         return self.summary(files)
 
     def summary(self, files: list[Path] | None = None) -> RunSummary:
-        """Return how the run stands.
-
-        Args:
-            files: what was written.
-        """
+        """Return how the run stands, with the files that were written."""
         return summary_of(self.folder.record, self.folder.path, files or ())
 
     def _count(self) -> None:
@@ -366,6 +367,7 @@ class Run(ClosesItself):
             "bad_packets": max(report.bad_packets, before.get("bad_packets", 0)),
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.feed.dropped,
+            **self._masks.values,
         }
         self.folder.update(timings=self._timings.seconds, counts=counts)
 

@@ -34,6 +34,8 @@ from rvsam_video.streaming.both_ways import ObjectWays
 from rvsam_video.streaming.engine import VideoSegmenter, object_direction
 from rvsam_video.streaming.scaling import Reduction
 
+Load = Callable[[Pair], VideoSegmenter]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions(CommonOptions):
@@ -55,6 +57,7 @@ def run(
     listener: RunListener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     ready: Ready = nothing_to_do,
+    load: Load = VideoSegmenter.of,
 ) -> RunSummary:
     """Track a source into a run folder; go on where the same run was interrupted.
 
@@ -65,6 +68,7 @@ def run(
             as `interrupted`, to be resumed by the same call.
         ready: is called once source, names and prompts are known to be right, before anything is
             loaded.
+        load: builds tracker and segmenter; workers that do many clips do it once.
 
     Raises:
         UsageError: if a name or value makes no sense.
@@ -73,7 +77,9 @@ def run(
         WeightsError: if weights cannot be had, or are those of another network.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
-    prepare = partial(ObjectJob.load, options, listener=listener or Silent(), ready=ready)
+    prepare = partial(
+        ObjectJob.load, options, listener=listener or Silent(), ready=ready, build=load
+    )
     return drive(options, prepare, listener, should_stop)
 
 
@@ -105,7 +111,12 @@ class ObjectJob(Job):
 
     @classmethod
     def load(
-        cls, options: RunOptions, source: FrameSource, listener: RunListener, ready: Ready
+        cls,
+        options: RunOptions,
+        source: FrameSource,
+        listener: RunListener,
+        ready: Ready,
+        build: Load = VideoSegmenter.of,
     ) -> ObjectJob:
         """Load the networks for an open source, and make everything that depends on it.
 
@@ -114,6 +125,7 @@ class ObjectJob(Job):
             source: where the frames come from.
             listener: is told what is loaded.
             ready: is called before, with what is to be loaded.
+            build: loads it.
 
         Raises:
             UsageError: if a name is unknown, or the device cannot be used.
@@ -130,7 +142,7 @@ class ObjectJob(Job):
         )
         ready(pair.parts)
         listener.message(f"{pair}; {_followed(options.prompts)}")
-        segmenter = VideoSegmenter.of(pair)
+        segmenter = build(pair)
         refuse_endless(segmenter.tracker, source)
         return cls(options, source, segmenter)
 

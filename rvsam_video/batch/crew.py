@@ -49,8 +49,10 @@ def _work(
     units: Sequence[Unit], order: WorkOrder, worker: int, stop: Event, told: Connection
 ) -> None:
     """Work in a process of its own."""
-    # Ctrl-C reaches all processes of a terminal; the first one decides for all.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # They reach all processes of a terminal or job; the first one decides for all.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     share_processors(order.workers)
 
@@ -144,7 +146,7 @@ class Crew(ClosesItself):
         self._stop.set()
         for told, (_, process) in self._workers.items():
             process.join(_PATIENCE)
-            process.terminate()
+            process.kill()
             told.close()
         self._workers.clear()
 

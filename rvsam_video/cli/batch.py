@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.ending import stop_when_asked
 from rvsam_video.cli.methods import MethodArguments, make_ready, method_of, method_options
 from rvsam_video.cli.options import (
     ClipArguments,
@@ -87,7 +87,6 @@ def command(
     from rvsam_video.batch.manifest import batch_clips
     from rvsam_video.batch.report import save_batch
     from rvsam_video.cli.progress import reporter_for
-    from rvsam_video.cli.running import stop_on_interrupt
     from rvsam_video.runs.objects import RunOptions
     from rvsam_video.writing import writing
 
@@ -106,7 +105,7 @@ def command(
         out.mkdir(parents=True, exist_ok=True)
     order = WorkOrder(place=out, retries=retries, since=time.time(), workers=workers)
     reporter = reporter_for(as_json=as_json)
-    with reporter, stop_on_interrupt(reporter) as asked, Crew(units, order) as crew:
+    with reporter, stop_when_asked(reporter.say) as asked, Crew(units, order) as crew:
         reporter.say(f"{len(units)} clips, {workers} worker{'s' * (workers > 1)}")
         show = _Show(reporter)
         for event in crew.events(asked.is_set):
@@ -114,7 +113,7 @@ def command(
         lines = save_batch(units, out)
         reporter.end(*_summary(lines, out))
     if asked.is_set():
-        return INTERRUPTED
+        return asked.exit_code
     return int(any(line.status in ("failed", "killed") for line in lines))
 
 

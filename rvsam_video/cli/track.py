@@ -16,6 +16,7 @@ from rvsam_video.cli.options import (
     names_in,
     out_option,
     reading_of,
+    refuse_own_results,
     report_options,
     run_name,
     run_options,
@@ -60,6 +61,14 @@ class TrackArguments(RunArguments, MethodArguments):
     metavar="[OBJ:]FILE[@FRAME]",
     help="A mask image: binary for one object, palette or index map for several. Repeatable.",
 )
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="OBJ=NAME",
+    help="What to call an object in coco.json, cvat.xml and the like; --points bee:320,240 names "
+    "it as well. Repeatable.",
+)
 @out_option
 @click.option(
     "--save",
@@ -90,6 +99,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     points: tuple[str, ...],
     boxes: tuple[str, ...],
     masks: tuple[str, ...],
+    names: tuple[str, ...],
     out: Path | None,
     save: str,
     background: str,
@@ -115,14 +125,17 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.cli.running import run_and_report
     from rvsam_video.runs.objects import RunOptions, run
 
+    folder = out or RUNS / run_name(given["source"])
+    if given["overwrite"]:
+        refuse_own_results(folder, (given["source"], *points, *masks))
     picking = PICK in points
     if picking:
         _refuse_more_than_the_page(points, boxes, masks)
     options = RunOptions(
         **reading_of(given),
         method=method_of(given, overlap=overlap, restart_every=restart_every),
-        prompts=() if picking else _prompts(points, boxes, masks),
-        out=out or RUNS / run_name(given["source"]),
+        prompts=() if picking else _prompts(points, boxes, masks, names),
+        out=folder,
         save=names_in(save),
         background=_colour(background),
     )
@@ -134,18 +147,22 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
 
 def _prompts(
-    points: tuple[str, ...], boxes: tuple[str, ...], masks: tuple[str, ...]
+    points: tuple[str, ...], boxes: tuple[str, ...], masks: tuple[str, ...], names: tuple[str, ...]
 ) -> list[Prompt]:
+    from rvsam_video.prompts.naming import Naming
     from rvsam_video.prompts.words import parse_prompts
 
-    prompts = parse_prompts(points, boxes, masks)
+    naming = Naming.of(names)
+    words = naming.numbered([*points, *boxes, *masks])
+    first, second = len(points), len(points) + len(boxes)
+    prompts = parse_prompts(words[:first], words[first:second], words[second:])
     if not prompts:
         msg = (
             "nothing to follow: give at least one of --points X,Y, --box X0,Y0,X1,Y1 "
             "and --mask FILE"
         )
         raise PromptError(msg)
-    return prompts
+    return naming.named(prompts)
 
 
 def _refuse_more_than_the_page(

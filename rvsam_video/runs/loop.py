@@ -1,20 +1,21 @@
 """The one loop of runs: frames in, results into a run folder, a frame at a time.
 
-`drive` goes through to the end, as commands do. The page holds a `Run` and steps through it, and
+`driving.drive` goes through to the end, as commands do. The page holds a `Run` and steps through it, and
 can go back to a frame and take other prompts from there on. Either way what is on disk is the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError, RvsamError, SourceError
+from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.behind import BackwardRun
-from rvsam_video.runs.checkpoint import Checkpoint
+from rvsam_video.runs.checkpoint import Checkpoint, trusting_state
 from rvsam_video.runs.feed import Feed
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import Job, RunListener, RunSummary, Silent, summary_of
@@ -33,40 +34,6 @@ CHECKPOINT_EVERY = 25
 Prepare = Callable[[FrameSource], Job]
 """Loads networks and makes everything that depends on the source. It is called after the source is
 open: a wrong path should not cost the loading of a network."""
-
-
-def drive(
-    options: CommonOptions,
-    prepare: Prepare,
-    listener: RunListener | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> RunSummary:
-    """Do a run, or go on where the same run was interrupted.
-
-    Args:
-        options: what to read, and where to write.
-        prepare: makes the job.
-        listener: is told what happens.
-        should_stop: asked after every frame; once it says yes, the run closes its files and ends
-            as `interrupted`, to be resumed by the same call.
-
-    Raises:
-        UsageError: if a name or value makes no sense.
-        SourceError: if the source cannot be read.
-        WeightsError: if weights cannot be had, or are those of another network.
-        OutputError: if the folder belongs to another command, or cannot be written.
-    """
-    with Run(options, prepare, listener) as run:
-        if run.folder.complete:
-            run.listener.message(f"{run.folder.path} is already complete; --overwrite starts again")
-            return run.summary()
-        run.listener.started(run.feed.expected, run.frames)
-        while not run.ended:
-            run.step()
-            # After a step, never in the middle of one: what is written then belongs together.
-            if should_stop():
-                break
-        return run.finish()
 
 
 class Run(ClosesItself):
@@ -111,6 +78,7 @@ class Run(ClosesItself):
         self._timings = Timings("reading", "tracking", "writing")
         self._latencies, self._masks = Latencies(), MaskCounts()
         self._unsaved = 0
+        self._resumed = False
         self.frames = 0
         self.last: FrameResult | None = None
         self._behind: BackwardRun | None = None
@@ -140,7 +108,12 @@ class Run(ClosesItself):
             self._options.refuse_going_on(self.feed.source)
             # Times add up over all parts of a run.
             self._timings.seconds |= self.folder.record.timings
-        self.folder.update(device=self.job.device, notes=self.job.weights)
+        # What `finish_run` asks for, which has no source to look at.
+        kept: dict[str, Json] = {"again": not (self.live or self._options.once)}
+        self.folder.update(
+            device=self.job.device,
+            notes={**self.job.weights, "source": {**kept, **self.job.facts()}},
+        )
         # Again when resuming: what it writes is the same, and may have been removed.
         self.job.begin(self.folder.path)
         self._stand_at(checkpoint)
@@ -151,20 +124,32 @@ class Run(ClosesItself):
         """Stand where a checkpoint was made, or before the first frame."""
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
         self._masks = MaskCounts()
+        self._resumed = checkpoint is not None
         ways = self.job.ways()
-        if ways.direction == "forward":
-            # A new one, never wound back: its state comes from the checkpoint alone.
-            self.session = ways.forward()
-        else:
-            self._behind = self._opened.enter_context(
-                BackwardRun(self._options, ways, self.folder.path, checkpoint)
-            )
-            self.session = self._behind.session()
-        if checkpoint is not None and self._behind_done:
-            self.session.restore(checkpoint.state)
-            self._masks.restore(checkpoint.info)
-            self.frames = int(str(checkpoint.info["frames"]))
+        with self._trusting_state():
+            if ways.direction == "forward":
+                # A new one, never wound back: its state comes from the checkpoint alone.
+                self.session = ways.forward()
+            else:
+                self._behind = self._opened.enter_context(
+                    BackwardRun(self._options, ways, self.folder.path, checkpoint)
+                )
+                self.session = self._behind.session()
+            if checkpoint is not None and self._behind_done:
+                self._restore(checkpoint)
         self.feed.stand_at(checkpoint.next_frame if checkpoint is not None else 0)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        """Go on forward from a checkpoint."""
+        self.session.restore(checkpoint.state)
+        self._masks.restore(checkpoint.info)
+        self.frames = int(str(checkpoint.info["frames"]))
+        if self.next_frame != checkpoint.next_frame or self.frames < 0:
+            msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
+            raise ValueError(msg)
+
+    def _trusting_state(self) -> AbstractContextManager[None]:
+        return trusting_state(self.folder.path, resumed=self._resumed)
 
     @property
     def _behind_done(self) -> bool:
@@ -181,8 +166,11 @@ class Run(ClosesItself):
         """Index of the frame that is to come next; results may lag behind by the lookahead."""
         return self.session.last_index + 1
 
-    def step(self) -> list[FrameResult]:
+    def step(self, give_up: Callable[[], bool] = lambda: False) -> list[FrameResult]:
         """Track one frame, or end the video; return the results that became final.
+
+        Args:
+            give_up: asked while no frame comes; once it says yes, nothing is done.
 
         Raises:
             SourceError: if the source is lost; what there is can be resumed.
@@ -193,8 +181,10 @@ class Run(ClosesItself):
             if self._behind is not None and not self._behind.done:
                 return self._step_back(self._behind)
             with self._timings.of("reading"):
+                if not self.feed.wait(give_up):
+                    return []
                 frame = self.feed.next()
-            with self._timings.of("tracking"):
+            with self._timings.of("tracking"), self._trusting_state():
                 results = self.session.flush() if frame is None else self.session.push(frame)
             self.ended = frame is None
             self._write(results)
@@ -208,7 +198,7 @@ class Run(ClosesItself):
         """Track one frame backward; nothing of it is final before the video is read forward."""
         with self._timings.of("reading"):
             frame = behind.read()
-        with self._timings.of("tracking"):
+        with self._timings.of("tracking"), self._trusting_state():
             behind.push(frame)
         self._unsaved += 1
         if behind.done:
@@ -254,7 +244,8 @@ class Run(ClosesItself):
         if self._writer is None:
             checkpoint = self.folder.checkpoint
             self._writer = BackgroundWriter(self.job.sinks())
-            self._writer.start(None if checkpoint is None else checkpoint.marks)
+            with self._trusting_state():
+                self._writer.start(None if checkpoint is None else checkpoint.marks)
         return self._writer
 
     def commit(self) -> None:
@@ -335,7 +326,8 @@ class Run(ClosesItself):
             # So that the run can go on after this; a run that ended has nothing left to go on with.
             if not self.ended:
                 self.commit()
-            self._built = self._opened_writer().finish(self.ended)
+            with self._trusting_state():
+                self._built = self._opened_writer().finish(self.ended)
             # Finished sinks cannot go on; the next result opens them again behind the checkpoint.
             self._close_writer()
             self.folder.update(files=self._built)

@@ -10,10 +10,11 @@ from typing import Literal
 from rvsam_video.errors import OutputError, PromptError, UsageError
 from rvsam_video.json_values import Json
 from rvsam_video.methods import Method
-from rvsam_video.runs.identity import fingerprint
+from rvsam_video.runs.identity import fingerprint, pictures_fingerprint
 from rvsam_video.sources import open_source
 from rvsam_video.sources.base import BadFrames, FrameSource, Reader
 from rvsam_video.sources.part import WHOLE, ClipPart
+from rvsam_video.sources.pictures import ImageSequence
 from rvsam_video.sources.reconnecting import RECONNECT_SECONDS, Reconnecting
 from rvsam_video.streaming.directions import AskedDirection
 
@@ -65,6 +66,13 @@ class CommonOptions:
             )
             raise UsageError(msg)
 
+    @property
+    def once(self) -> bool:
+        """Whether the source is a pipe, which nobody can read a second time."""
+        path = Path(self.source)
+        # Named pipes, /dev/stdin and what shells make of <(command).
+        return self.source == "-" or (path.exists() and not (path.is_file() or path.is_dir()))
+
     def open(self, start: int = 0) -> FrameSource:
         """Open the source at the frame of this index.
 
@@ -114,23 +122,28 @@ class CommonOptions:
         Raises:
             OutputError: if it cannot.
         """
-        if source.live or self.source == "-":
+        if source.live or self.once:
             msg = (
                 f"{self.out} holds an interrupted run of {source.name}, which "
-                "cannot be read again from the same frame on; use --overwrite, or another folder "
-                "with --out"
+                "cannot be read again from the same frame on; `rvsam-video finish "
+                f"{self.out}` makes the files of what was tracked; use --overwrite to "
+                "start again, or another folder with --out"
             )
             raise OutputError(msg)
 
     def reading(self, source: FrameSource) -> dict[str, Json]:
         """Return what of the reading decides the results; a part of the run's command."""
         path = Path(self.source)
+        paths = source.paths if isinstance(source, ImageSequence) and not path.exists() else ()
+        print_of = pictures_fingerprint(paths) if paths else None
+        if path.exists() and not self.once:
+            print_of = fingerprint(path)
         return {
             # Absolute, so that the same run is known from another folder. An address goes by its
             # name, which holds no password.
             "source": str(path.resolve()) if path.exists() else source.name,
             # Another file under the same name is another run.
-            "fingerprint": fingerprint(path) if path.exists() else None,
+            "fingerprint": print_of,
             "max_frames": self.max_frames,
             "reader": self.reader,
             "on_bad_frame": self.on_bad_frame,

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from rvsam_video.json_values import Json
 from rvsam_video.methods import announced
 from rvsam_video.points.queries import PointRequest
+from rvsam_video.runs.driving import drive
 from rvsam_video.runs.job import (
     Job,
     Ready,
@@ -18,7 +20,6 @@ from rvsam_video.runs.job import (
     nothing_to_do,
     refuse_endless,
 )
-from rvsam_video.runs.loop import drive
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.sinks.base import POINT_RUN_SINKS, Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import POINT_SINKS
@@ -96,7 +97,7 @@ class PointJob(Job):
         listener: RunListener,
         ready: Ready,
     ) -> None:
-        self._options = options
+        self._options, self._size = options, source.size
         part = options.method.resolve_tracker()
         self._queries, self._object_ids = options.request.points(source.size)
         frames = self._queries.frames.tolist()
@@ -138,6 +139,10 @@ class PointJob(Job):
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
         return create_sinks(self._options.save, self._options.out, self._context, POINT_RUN_SINKS)
+
+    def facts(self) -> dict[str, Json]:
+        """Return the size of the video, which a grid of points depends on."""
+        return {"size": list(self._size)}
 
     def begin(self, folder: Path) -> None:
         """Write nothing: all there is to know is in `run.json` already."""

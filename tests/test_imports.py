@@ -32,8 +32,9 @@ FLOORS = (
     {"ground"},
 )
 GROUND = {
-    "closing", "errors", "frame", "json_values", "mask_rle", "part_settings", "presets", "registry",
-    "results", "settings", "snapshot", "tables", "writing",
+    "closing", "errors", "frame", "images", "json_values", "limits", "mask_rle", "palette",
+    "part_settings", "picture_file", "presets", "registry", "results", "settings", "snapshot",
+    "tables", "writing",
 }  # fmt: skip
 CROWDED = 24
 

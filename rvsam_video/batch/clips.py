@@ -144,6 +144,7 @@ def _identity(options: RunOptions) -> dict[str, Json]:
         "save": sorted(options.save),
         "background": list(options.background),
         "max_frames": options.max_frames,
+        "fps": options.fps,
         "reader": options.reader,
         "on_bad_frame": options.on_bad_frame,
         **options.part.to_json(),

@@ -25,7 +25,7 @@ _BESIDE = (".json", ".txt", ".png")
 query-point file of SAM-PT, a mask of frame 0."""
 
 _PROMPTS = ("prompts", "points", "box", "mask")
-_READING = ("max_frames", "reader", "on_bad_frame", "longest_side", "direction")
+_READING = ("max_frames", "fps", "reader", "on_bad_frame", "longest_side", "direction")
 _METHOD = ("preset", "tracker", "segmenter", "device")
 KEYS = ("clip", "name", *_PROMPTS, "save", "start", "end", "stride", *_READING, *_METHOD)
 """What a line of a manifest may say; all but the clip and one kind of prompts can be left out."""
@@ -146,9 +146,9 @@ def _prompts_of(content: Mapping[str, Any], folder: Path) -> list[Prompt]:
         prompts = list(given)
     else:
         prompts = [] if given is None else load_prompts(_located(str(given), folder))
-    words = [_texts(content.get(name)) for name in ("points", "box", "mask")]
-    words[2] = [_located_mask(text, folder) for text in words[2]]
-    prompts = merge_prompts([*prompts, *parse_prompts(*words)])
+    points, boxes, masks = (_texts(content.get(name)) for name in ("points", "box", "mask"))
+    masks = [_located_mask(text, folder) for text in masks]
+    prompts = merge_prompts([*prompts, *parse_prompts(points, boxes, masks)])
     if not prompts:
         msg = f"nothing to follow; give one of {', '.join(_PROMPTS)}"
         raise PromptError(msg)

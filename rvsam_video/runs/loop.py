@@ -1,7 +1,8 @@
 """The one loop of runs: frames in, results into a run folder, a frame at a time.
 
-`driving.drive` goes through to the end, as commands do. The page holds a `Run` and steps through it, and
-can go back to a frame and take other prompts from there on. Either way what is on disk is the same.
+`driving.drive` goes through to the end, as commands do. The page holds a `Run` and steps through
+it, and can go back to a frame and take other prompts from there on. Either way what is on disk is
+the same.
 """
 
 from __future__ import annotations

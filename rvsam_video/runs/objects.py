@@ -13,6 +13,7 @@ from rvsam_video.json_values import Json
 from rvsam_video.methods import Method, Pair
 from rvsam_video.prompts.as_json import prompts_to_json
 from rvsam_video.prompts.files import save_prompts
+from rvsam_video.prompts.from_python import check_whole
 from rvsam_video.prompts.prompt import (
     Prompt,
     check_against_frame,
@@ -108,6 +109,7 @@ class ObjectJob(Job):
         self._reading = options.reading(source)
         self._context = sink_context(source, options.background)
         self._size, self._name = source.size, source.name
+        self._ways: ObjectWays | None = None
         self._scale = Reduction(source.size, options.longest_side)
         first = options.part.start if isinstance(options.part.start, int) else None
         self.direction = object_direction(options.direction, options.prompts, source, first)
@@ -141,6 +143,7 @@ class ObjectJob(Job):
         pair = streaming_pair(options.method)
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
+        check_whole(options.prompts, _last_frame(options, source))
         check_prompts(options.prompts, source.size)
         options.check_frames(
             [(prompt.frame, f"the prompt of {prompt.where}") for prompt in options.prompts]
@@ -179,7 +182,8 @@ class ObjectJob(Job):
 
     def ways(self) -> ObjectWays:
         """Begin the video."""
-        return self._segmenter.ways(self._options.prompts, self.direction, self._scale)
+        self._ways = self._segmenter.ways(self._options.prompts, self.direction, self._scale)
+        return self._ways
 
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
@@ -205,12 +209,13 @@ class ObjectJob(Job):
         )
 
     def unused(self, last: int) -> list[str]:
-        """Say which prompts belong to frames that never came."""
-        return [
+        """Say which prompts belong to frames that never came, or were taken otherwise."""
+        late = [
             f"the prompt of {prompt.where} was not used: the video ended before it"
             for prompt in merge_prompts(self._options.prompts)
             if prompt.frame > last
         ]
+        return [*([] if self._ways is None else self._ways.notes()), *late]
 
 
 def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> None:
@@ -222,6 +227,13 @@ def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> Non
     object_names(prompts)
     for prompt in merge_prompts(prompts):
         check_against_frame(prompt, frame_size)
+
+
+def _last_frame(options: RunOptions, source: FrameSource) -> int | None:
+    """Return how many frames are read, if that is certain."""
+    counts = [options.max_frames, source.frame_count if source.counted else None]
+    known = [count for count in counts if count is not None]
+    return min(known) if known else None
 
 
 def _followed(prompts: Sequence[Prompt]) -> str:

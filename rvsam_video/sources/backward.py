@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from rvsam_video.frame import Frame, Image
+from rvsam_video.frame import Frame
+from rvsam_video.images import frames_of
 
 MOST_FRAMES = 64
 FEWEST_FRAMES = 16
@@ -38,22 +39,16 @@ def falling_frames(source: Any, last: int) -> Iterator[Frame]:  # noqa: ANN401 (
     """Read a source backward, for which `goes_back` holds.
 
     Args:
-        source: an open source, a sequence of pictures, or what can be iterated again and again.
+        source: an open source, or frames that can be iterated again and again.
         last: index of the first frame to give; what ends before it begins with its end.
 
     Raises:
         SourceError: if it cannot be read.
     """
-    if hasattr(source, "falling"):
-        yield from source.falling(last)
-    elif isinstance(source, Sequence):
-        for index in range(min(last, len(source) - 1), -1, -1):
-            yield numbered(index, source[index])
-    else:
-        yield from falling_again(source, last)
+    yield from source.falling(last) if hasattr(source, "falling") else falling_again(source, last)
 
 
-def falling_again(source: Iterable[Frame | Image], last: int) -> Iterator[Frame]:
+def falling_again(source: Iterable[Frame], last: int) -> Iterator[Frame]:
     """Read what can only be read forward, again from its beginning for each piece.
 
     Args:
@@ -63,8 +58,7 @@ def falling_again(source: Iterable[Frame | Image], last: int) -> Iterator[Frame]
     most = MOST_FRAMES
     while last >= 0:
         piece: deque[Frame] = deque(maxlen=most)
-        for number, item in enumerate(source):
-            frame = numbered(number, item)
+        for frame in source:
             if frame.index > last:
                 break
             piece.append(frame)
@@ -78,11 +72,35 @@ def falling_again(source: Iterable[Frame | Image], last: int) -> Iterator[Frame]
             yield piece.pop()
 
 
+class _Again:
+    """A caller's pictures as frames, from the first on whenever they are iterated."""
+
+    def __init__(self, pictures: Iterable[object], fps: float | None) -> None:
+        self._pictures, self._fps = pictures, fps
+
+    def __iter__(self) -> Iterator[Frame]:
+        return frames_of(self._pictures, self._fps)
+
+
+def given_frames(pictures: object, fps: float | None) -> Iterable[Frame]:
+    """Return a caller's pictures as frames, which can be read backward if the pictures can.
+
+    Args:
+        pictures: whatever `frames_of` takes.
+        fps: frames per second of pictures without a time; None takes 25.
+
+    Raises:
+        UsageError: when they are read, if they are something else.
+    """
+    again = isinstance(pictures, Iterable) and iter(pictures) is not pictures
+    return _Again(pictures, fps) if again else frames_of(pictures, fps)  # type: ignore[arg-type]
+
+
 def sized(source: Any) -> tuple[tuple[int, int] | None, Any]:  # noqa: ANN401 (see `goes_back`)
     """Find out how large the frames of a source are.
 
     Args:
-        source: an open source, or anything that gives frames.
+        source: an open source, or frames.
 
     Returns:
         (width, height) in pixels, None if it has no frames; and what gives the frames from now on.
@@ -93,11 +111,5 @@ def sized(source: Any) -> tuple[tuple[int, int] | None, Any]:  # noqa: ANN401 (s
     first = next(frames, None)
     if first is None:
         return None, ()
-    size = numbered(0, first).size
     # An iterator has lost its first frame by that.
-    return size, chain([first], frames) if frames is source else source
-
-
-def numbered(index: int, item: Frame | Image) -> Frame:
-    """Return a bare picture as a frame of this index; a frame as it is."""
-    return item if isinstance(item, Frame) else Frame(index, float(index), item)
+    return first.size, chain([first], frames) if frames is source else source

@@ -66,6 +66,7 @@ class DecordVideo(ClosesItself):
         if not self._wanted:
             raise nothing_there(self.name, part)
         self.frame_count = len(self._wanted)
+        self.counted = part.whole
         self._tally = Tally("frame", self._count)
 
     @property

@@ -66,6 +66,8 @@ class VideoSource(ClosesItself):
         # A recording at an address ends by itself and loses nothing while nobody reads.
         self.live = place.kind == "stream" and reading.endless
         self.frame_count = part.expected(self._tally.expected, reading.rate)
+        # How many of them lie in a part is an estimate in any case.
+        self.counted = self._tally.counted and part.whole
 
     @property
     def rereadable(self) -> bool:
@@ -94,7 +96,10 @@ class VideoSource(ClosesItself):
                 # Decoded from the beginning of the part, not sought: seeking gives other indices
                 # in damaged files.
                 if counter.takes(index, time) and index >= self._start:
-                    yield Frame(index, time, convert(picture))
+                    image = convert(picture)
+                    for sentence in convert.said:
+                        self._tally.note(sentence)
+                    yield Frame(index, time, image)
             if counter.first is None and not self._part.whole:
                 raise nothing_there(self.name, self._part)
         finally:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.frame import Frame, Image
+from rvsam_video.frame import Frame
 from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult
 from rvsam_video.snapshot import Arrays, nested, prefixed
-from rvsam_video.sources.backward import falling_frames, numbered
+from rvsam_video.sources.backward import falling_frames
 from rvsam_video.sources.prefetching import DECODE_AHEAD, prefetch
 from rvsam_video.streaming.directions import Direction, ObjectSplit, PointSplit, Split
 from rvsam_video.streaming.frame_session import FrameSession
@@ -68,6 +68,7 @@ class ObjectWays:
     direction: Direction
     scale: Reduction
     overlap: bool
+    _sessions: list[Session] = field(default_factory=list, init=False, repr=False)
 
     def split(self) -> ObjectSplit:
         """Return what says which way decides what."""
@@ -85,7 +86,15 @@ class ObjectWays:
     def forward(self) -> FrameSession:
         """Begin going forward; where that decides nothing, without prompts."""
         prompts = () if self.direction == "backward" else self.prompts
-        return scaled(self.begin, prompts, self.scale)
+        return scaled(self._begun, prompts, self.scale)
+
+    def _begun(self, prompts: Sequence[Prompt]) -> Session:
+        self._sessions.append(self.begin(prompts))
+        return self._sessions[-1]
+
+    def notes(self) -> list[str]:
+        """Return what going forward has to say of prompts that were taken otherwise."""
+        return self._sessions[-1].notes if self._sessions else []
 
     def finished(self, result: FrameResult) -> FrameResult:
         """Return the result as it is."""
@@ -284,9 +293,7 @@ class JoinedSession:
         self._spool.rewind()
 
 
-def results_of(
-    ways: Ways, source: Iterable[Frame | Image], *, ahead: bool
-) -> Iterator[FrameResult]:
+def results_of(ways: Ways, source: Iterable[Frame], *, ahead: bool) -> Iterator[FrameResult]:
     """Track a video in all directions that are wanted.
 
     Args:
@@ -305,12 +312,12 @@ def results_of(
         else:
             session = JoinedSession(ways, spool, _go_back(ways, source, spool, ahead=ahead))
         with reading(source, ahead=ahead) as frames:
-            for number, item in enumerate(frames):
-                yield from session.push(numbered(number, item))
+            for frame in frames:
+                yield from session.push(frame)
         yield from session.flush()
 
 
-def _go_back(ways: Ways, source: Iterable[Frame | Image], spool: Spool, *, ahead: bool) -> int:
+def _go_back(ways: Ways, source: Iterable[Frame], spool: Spool, *, ahead: bool) -> int:
     """Fill the spool; return the index of the frame that came first."""
     backward = BackwardPass(ways, spool)
     with reading(falling_frames(source, backward.begins_at), ahead=ahead) as frames:

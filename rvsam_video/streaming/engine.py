@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
 
-from rvsam_video.frame import Frame, Image
+from numpy.typing import NDArray
+
+from rvsam_video.frame import Frame
 from rvsam_video.methods import AUTO, Method, Pair
+from rvsam_video.prompts.from_python import as_prompts, check_whole
 from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
 from rvsam_video.results import FrameResult
 from rvsam_video.segmenters import Segmenter
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.sources import open_source
-from rvsam_video.sources.backward import goes_back, sized
+from rvsam_video.sources.backward import given_frames, goes_back, sized
 from rvsam_video.sources.base import FrameSource
+from rvsam_video.sources.opening import is_place
 from rvsam_video.sources.part import WHOLE, ClipPart
 from rvsam_video.streaming.both_ways import ObjectWays, reading, results_of
 from rvsam_video.streaming.directions import AskedDirection, Direction, chosen_direction
 from rvsam_video.streaming.scaling import Reduction
 from rvsam_video.streaming.session import Session
 from rvsam_video.trackers import PointTracker
+
+Prompts: TypeAlias = "Prompt | Mapping[str, Any] | Sequence[Any] | NDArray[Any]"
+"""The ways in which `track` takes prompts, see there."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -113,9 +121,10 @@ class VideoSegmenter:
 
     def track(
         self,
-        source: str | Path | int | Iterable[Frame | Image],
-        prompts: Prompt | Sequence[Prompt],
+        source: str | bytes | Path | int | BinaryIO | Iterable[object],
+        prompts: Prompts,
         *,
+        fps: float | None = None,
         direction: AskedDirection = "auto",
         part: ClipPart = WHOLE,
         longest_side: int | None = None,
@@ -123,8 +132,13 @@ class VideoSegmenter:
         """Follow the prompted objects through a video; results come while it is being read.
 
         Args:
-            source: whatever `open_source` takes (a file, folder, glob, camera, stream), or frames.
-            prompts: what to follow; each names its object and frame.
+            source: whatever `open_source` takes (a file, folder, glob, camera, stream), or frames:
+                `Frame`s, (H, W, 3) uint8 RGB arrays, Pillow images, or tensors (3, H, W) or
+                (H, W, 3) of uint8 or of floats from 0 to 1. They are copied, so one buffer can
+                be filled again and again.
+            prompts: what to follow: prompts, each with its object and frame; or mappings with the
+                names of a prompt file; or points [[x, y]] of object 1 in frame 0.
+            fps: frames per second of pictures, in files or as arrays; None takes 25.
             direction: in which direction of time objects are followed from their prompts:
                 "forward", "backward" or "both". "auto" goes both ways where the source can be read
                 again and the first prompt of an object is not in its first frame. Of the prompts
@@ -141,17 +155,20 @@ class VideoSegmenter:
             PromptError: if a prompt does not fit the frames.
             UsageError: if the source cannot be read backward, or a value makes no sense.
         """
-        known = merge_prompts([prompts] if isinstance(prompts, Prompt) else prompts)
-        if isinstance(source, str | Path | int):
-            with open_source(source, part=part) as opened:
+        known = as_prompts(prompts)
+        check_whole(known)
+        known = merge_prompts(known)
+        if is_place(source):
+            with open_source(source, fps=fps, part=part) as opened:
                 first = part.start if isinstance(part.start, int) else None
                 yield from self._track(opened, known, direction, first, longest_side)
         else:
-            yield from self._track(source, known, direction, 0, longest_side)
+            frames = given_frames(source, fps)
+            yield from self._track(frames, known, direction, 0, longest_side)
 
     def _track(
         self,
-        source: FrameSource | Iterable[Frame | Image],
+        source: FrameSource | Iterable[Frame],
         prompts: Sequence[Prompt],
         asked: AskedDirection,
         first: int | None,
@@ -168,6 +185,8 @@ class VideoSegmenter:
         if size is not None:
             ways = self.ways(prompts, direction, Reduction(size, longest_side))
             yield from results_of(ways, source, ahead=opened)
+            for note in ways.notes():
+                _LOGGER.warning("%s", note)
 
     def ways(self, prompts: Sequence[Prompt], direction: Direction, scale: Reduction) -> ObjectWays:
         """Say how objects are followed through a video.
@@ -210,8 +229,13 @@ def object_direction(
     return chosen_direction(asked, [*begins.values()], first, again=goes_back(source), name=name)
 
 
-def run_session(session: Session, frames: Iterable[Frame | Image]) -> Iterator[FrameResult]:
+def run_session(session: Session, frames: Iterable[Frame]) -> Iterator[FrameResult]:
     """Push all frames, yield results as they become final, flush at the end."""
+    said = 0
     for frame in frames:
-        yield from session.push(frame)
+        results = session.push(frame)
+        for note in session.notes[said:]:
+            _LOGGER.warning("%s", note)
+        said = len(session.notes)
+        yield from results
     yield from session.flush()

@@ -13,7 +13,12 @@ from PIL import Image
 
 import rvsam_video as rv
 from rvsam_video.sources import open_source, seeking
-from rvsam_video.sources.backward import falling_frames, frames_at_a_time, goes_back
+from rvsam_video.sources.backward import (
+    falling_frames,
+    frames_at_a_time,
+    given_frames,
+    goes_back,
+)
 from rvsam_video.sources.part import ClipPart, moment, moment_text, part_of
 from rvsam_video.sources.place import video_file
 
@@ -141,12 +146,13 @@ def test_anything_that_can_be_iterated_again_goes_backward(monkeypatch):
         def __iter__(self):
             return (np.full((4, 4, 3), index, np.uint8) for index in range(11))
 
-    for source in (Again(), list(Again())):
+    for pictures in (Again(), list(Again())):
+        source = given_frames(pictures, None)
         assert goes_back(source)
         found = list(falling_frames(source, 8))
         assert [frame.index for frame in found] == list(range(8, -1, -1))
         assert all(frame.image[0, 0, 0] == frame.index for frame in found)
-    assert not goes_back(iter(Again()))
+    assert not goes_back(given_frames(iter(Again()), None))
     assert frames_at_a_time((8000, 8000)) == 4
 
 

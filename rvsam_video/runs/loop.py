@@ -17,6 +17,7 @@ from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.behind import BackwardRun
 from rvsam_video.runs.checkpoint import Checkpoint, trusting_state
+from rvsam_video.runs.doubts import LOOK_AT, Doubts
 from rvsam_video.runs.feed import Feed
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import Job, RunListener, RunSummary, Silent, summary_of
@@ -78,6 +79,7 @@ class Run(ClosesItself):
         self._built: list[Path] | None = None
         self._timings = Timings("reading", "tracking", "writing")
         self._latencies, self._masks = Latencies(), MaskCounts()
+        self._doubts = Doubts()
         self._unsaved = 0
         self._resumed = False
         self.frames = 0
@@ -124,10 +126,10 @@ class Run(ClosesItself):
     def _stand_at(self, checkpoint: Checkpoint | None) -> None:
         """Stand where a checkpoint was made, or before the first frame."""
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
-        self._masks = MaskCounts()
+        self._masks, self._doubts = MaskCounts(), Doubts()
         self._resumed = checkpoint is not None
         ways = self.job.ways()
-        with self._trusting_state():
+        with self._trusting():
             if ways.direction == "forward":
                 # A new one, never wound back: its state comes from the checkpoint alone.
                 self.session = ways.forward()
@@ -144,12 +146,13 @@ class Run(ClosesItself):
         """Go on forward from a checkpoint."""
         self.session.restore(checkpoint.state)
         self._masks.restore(checkpoint.info)
+        self._doubts = Doubts(checkpoint.info.get(LOOK_AT))
         self.frames = int(str(checkpoint.info["frames"]))
         if self.next_frame != checkpoint.next_frame or self.frames < 0:
             msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
             raise ValueError(msg)
 
-    def _trusting_state(self) -> AbstractContextManager[None]:
+    def _trusting(self) -> AbstractContextManager[None]:
         return trusting_state(self.folder.path, resumed=self._resumed)
 
     @property
@@ -185,7 +188,10 @@ class Run(ClosesItself):
                 if not self.feed.wait(give_up):
                     return []
                 frame = self.feed.next()
-            with self._timings.of("tracking"), self._trusting_state():
+            with (
+                self._timings.of("tracking"),
+                self._trusting(),
+            ):
                 results = self.session.flush() if frame is None else self.session.push(frame)
             self.ended = frame is None
             self._write(results)
@@ -199,7 +205,7 @@ class Run(ClosesItself):
         """Track one frame backward; nothing of it is final before the video is read forward."""
         with self._timings.of("reading"):
             frame = behind.read()
-        with self._timings.of("tracking"), self._trusting_state():
+        with self._timings.of("tracking"), self._trusting():
             behind.push(frame)
         self._unsaved += 1
         if behind.done:
@@ -234,6 +240,7 @@ class Run(ClosesItself):
             self.frames += 1
             self._masks.add(result)
             self.last = result
+            self._doubts.add(result)
             if (age := self.feed.age(result.index)) is not None:
                 self._latencies.add(age)
             self.listener.result(result)
@@ -245,7 +252,7 @@ class Run(ClosesItself):
         if self._writer is None:
             checkpoint = self.folder.checkpoint
             self._writer = BackgroundWriter(self.job.sinks())
-            with self._trusting_state():
+            with self._trusting():
                 self._writer.start(None if checkpoint is None else checkpoint.marks)
         return self._writer
 
@@ -256,7 +263,8 @@ class Run(ClosesItself):
             OutputError: if it cannot be written.
         """
         self._unsaved = 0
-        behind = {} if self._behind is None else self._behind.info()
+        known = {} if self._behind is None else self._behind.info()
+        known |= {LOOK_AT: self._doubts.to_json(), **self._masks.values}
         with self._timings.of("writing"):
             self.folder.save_checkpoint(
                 Checkpoint(
@@ -265,7 +273,7 @@ class Run(ClosesItself):
                     # that are not there.
                     marks=self._opened_writer().commit(),
                     state=self._snapshot(),
-                    info={"frames": self.frames, **self._masks.values, **behind},
+                    info={"frames": self.frames, **known},
                 )
             )
             # A live source cannot go back, so its stops would only fill the disk.
@@ -327,7 +335,7 @@ class Run(ClosesItself):
             # So that the run can go on after this; a run that ended has nothing left to go on with.
             if not self.ended:
                 self.commit()
-            with self._trusting_state():
+            with self._trusting():
                 self._built = self._opened_writer().finish(self.ended)
             # Finished sinks cannot go on; the next result opens them again behind the checkpoint.
             self._close_writer()
@@ -362,7 +370,8 @@ class Run(ClosesItself):
             "dropped": self.feed.dropped,
             **self._masks.values,
         }
-        self.folder.update(timings=self._timings.seconds, counts=counts)
+        notes = {LOOK_AT: self._doubts.to_json()}
+        self.folder.update(timings=self._timings.seconds, counts=counts, notes=notes)
 
     def _tell(self) -> None:
         """Tell the listener and `run.json` what went wrong."""

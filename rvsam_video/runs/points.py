@@ -110,7 +110,7 @@ class PointJob(Job):
         # Only to check the names, before networks are loaded.
         create_sinks(options.save, options.out, self._context, POINT_RUN_SINKS)
         ready([part])
-        listener.message(f"{announced(part, device=part.place)}; {options.request}")
+        listener.message(f"{announced(part)}; {options.request}")
         self._tracker = part.load_tracker()
         refuse_endless(self._tracker, source)
         self._scale = Reduction(source.size, options.longest_side)
@@ -123,6 +123,7 @@ class PointJob(Job):
             "trail": options.trail,
             **part.identity(),
             "device": part.place,
+            "backend": part.backend,
         }
 
     def ways(self) -> PointWays:

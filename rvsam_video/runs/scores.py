@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rvsam_video.json_values import Json
-from rvsam_video.results import FrameResult
-
-LOW_SCORE = 0.5
-"""A mask that its segmenter expects to overlap the truth by less is worth a look."""
+from rvsam_video.results import LOOK_BELOW, FrameResult
 
 
 class MaskCounts:
@@ -25,7 +22,7 @@ class MaskCounts:
         """Count the masks of a frame; an object that could not be looked for has none."""
         scores = [item.score for item in result.objects if item.prompted]
         self.values["masks"] += len(scores)
-        self.values["low_scores"] += sum(score < LOW_SCORE for score in scores)
+        self.values["low_scores"] += sum(score < LOOK_BELOW for score in scores)
 
     def restore(self, info: Mapping[str, Json]) -> None:
         """Go on from what a checkpoint knows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -128,13 +128,25 @@ _SHOWN = 3
 """Differing names that a message lists of each kind; the first ones tell which network it was."""
 
 
-def load_checked(model: nn.Module, state_dict: Mapping[str, Tensor], source: str) -> None:
+def same_entries(model: nn.Module, state_dict: Mapping[str, Tensor]) -> bool:
+    """Whether a network has exactly these names and shapes; it may be one without memory."""
+    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    return own == {name: tuple(value.shape) for name, value in state_dict.items()}
+
+
+def load_checked(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    source: str,
+    known: Callable[[], Sequence[str]] = tuple,
+) -> None:
     """Copy a state dict into a network if all names and shapes agree.
 
     Args:
         model: the network; its entries are overwritten in place and keep their type and device.
         state_dict: names to tensors, exactly the network's.
         source: where the tensors are from, for the message.
+        known: names the networks that these weights are of; asked only if they do not fit.
 
     Raises:
         WeightsError: naming the first entries that are missing, superfluous or of another shape,
@@ -156,9 +168,15 @@ def load_checked(model: nn.Module, state_dict: Mapping[str, Tensor], source: str
         ),
     ]
     if differences:
+        names = known()
+        advice = (
+            f"they are weights of {' or '.join(names)}: choose that"
+            if names
+            else "choose the segmenter or tracker that these weights were made for"
+        )
         msg = (
             f"the weights from {source} do not fit this network: they {'; they '.join(differences)}"
-            "; choose the segmenter or tracker that these weights were made for, or other weights"
+            f"; {advice}, or other weights"
         )
         raise WeightsError(msg)
     refuse_infinite_weights(state_dict, source)

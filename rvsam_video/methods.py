@@ -68,12 +68,11 @@ class Method:
         """
         preset = self._preset()
         tracker, segmenter = self._tracker_name(preset), self._segmenter_name(preset)
-        learned = TRACKERS.find(tracker).network or SEGMENTERS.find(segmenter).network
         base = SegmentationSettings() if preset is None else preset.settings
         return Pair(
             preset=self.preset,
-            tracker=self._tracker(tracker, others_learned=learned),
-            segmenter=self._segmenter(segmenter, others_learned=learned),
+            tracker=self._tracker(tracker),
+            segmenter=self._segmenter(segmenter),
             settings=self.settings or base,
             longest_side=None if preset is None else preset.longest_side,
             restarts=None if preset is None else preset.restarts,
@@ -85,7 +84,7 @@ class Method:
         Raises:
             UsageError: as `resolve`.
         """
-        return self._tracker(self._tracker_name(self._preset()), others_learned=False)
+        return self._tracker(self._tracker_name(self._preset()))
 
     def resolve_segmenter(self) -> Part:
         """Choose the segmenter alone.
@@ -93,7 +92,7 @@ class Method:
         Raises:
             UsageError: as `resolve`.
         """
-        return self._segmenter(self._segmenter_name(self._preset()), others_learned=False)
+        return self._segmenter(self._segmenter_name(self._preset()))
 
     def _preset(self) -> Preset | None:
         return None if self.preset is None else find_preset(self.preset)
@@ -108,7 +107,7 @@ class Method:
             return _chosen(self.segmenter, self.checkpoint, LEARNED_SEGMENTERS, PLAIN_SEGMENTER)
         return preset.segmenter
 
-    def _tracker(self, name: str, *, others_learned: bool) -> Part:
+    def _tracker(self, name: str) -> Part:
         entry = TRACKERS.find(name)
         return Part(
             kind="tracker",
@@ -117,11 +116,11 @@ class Method:
             checkpoint=self.tracker_checkpoint,
             words=self.tracker_options,
             settings=changed(entry.settings, self.tracker_options, name),
-            # A device is for networks: a part without one is not asked, unless no part has one.
-            device=self.device if entry.network or not others_learned else "auto",
+            # A device is for networks: a part without one is not asked.
+            device=self.device if entry.network else "auto",
         )
 
-    def _segmenter(self, name: str, *, others_learned: bool) -> Part:
+    def _segmenter(self, name: str) -> Part:
         entry = SEGMENTERS.find(name)
         return Part(
             kind="segmenter",
@@ -130,7 +129,7 @@ class Method:
             checkpoint=self.checkpoint,
             words=self.segmenter_options,
             settings=changed(entry.settings, self.segmenter_options, name),
-            device=self.device if entry.network or not others_learned else "auto",
+            device=self.device if entry.network else "auto",
             backend=self.backend,
         )
 

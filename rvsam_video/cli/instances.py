@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from rvsam_video.cli.methods import OPEN_CHOICE, MethodArguments, method_of, method_options
+from rvsam_video.cli.titles import TitledCommand
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ EVERYTHING = "repvit-sam"
 """What finds objects unless told otherwise: one with everything mode, which `auto` may not be."""
 
 
-@click.command("instances", context_settings={"max_content_width": 100})
+@click.command("instances", cls=TitledCommand, context_settings={"max_content_width": 100})
 @click.argument("source")
 @click.option(
     "--out",

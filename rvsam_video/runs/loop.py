@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError, RvsamError, SourceError
 from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
-from rvsam_video.runs.checkpoint import Checkpoint
+from rvsam_video.runs.checkpoint import Checkpoint, trusted
 from rvsam_video.runs.feed import Feed
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import FrameSession, Job, RunListener, RunSummary, Silent, summary_of
 from rvsam_video.runs.latency import Latencies
-from rvsam_video.runs.options import CommonOptions
+from rvsam_video.runs.options import CommonOptions, refuse_unrepeatable
 from rvsam_video.runs.stops import Stops
+from rvsam_video.runs.visibility import Visibility
 from rvsam_video.sinks.background import BackgroundWriter
 from rvsam_video.sources.base import FrameSource
 
@@ -110,6 +111,7 @@ class Run(ClosesItself):
         self._latencies = Latencies()
         self._unsaved = 0
         self._resumed = False
+        self._seen = Visibility()
         self.frames = 0
         self.last: FrameResult | None = None
         self._opened = ExitStack()
@@ -135,7 +137,7 @@ class Run(ClosesItself):
                 self.listener.message(facts["notice"])
         checkpoint = self.folder.checkpoint
         if checkpoint is not None:
-            self._refuse_unrepeatable()
+            refuse_unrepeatable(self._options, self.feed.source)
             # Times add up over all parts of a run.
             self._timings |= self.folder.record.timings
         # What `finish_run` asks for, which has no source to look at.
@@ -150,51 +152,26 @@ class Run(ClosesItself):
         if checkpoint is not None:
             self.listener.message(f"resuming {self.folder.path} at frame {checkpoint.next_frame}")
 
-    def _refuse_unrepeatable(self) -> None:
-        if self.live or self._options.once:
-            msg = (
-                f"{self._options.out} holds an interrupted run of {self.feed.source.name}, which "
-                "cannot be read again from the same frame on; `rvsam-video finish "
-                f"{self._options.out}` makes the files of what was tracked; use --overwrite to "
-                "start again, or another folder with --out"
-            )
-            raise OutputError(msg)
-
     def _stand_at(self, checkpoint: Checkpoint | None) -> None:
         """Stand where a checkpoint was made, or before the first frame."""
         # A new one, never wound back: its state comes from the checkpoint alone.
         self.session = self.job.session()
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
+        self._seen = Visibility()
         if checkpoint is not None:
             self._resumed = True
             with self._trusting_state():
                 self.session.restore(checkpoint.state)
                 self.frames = int(str(checkpoint.info["frames"]))
+                self._seen = Visibility.from_json(checkpoint.info.get("objects"))
                 if self.next_frame != checkpoint.next_frame or self.frames < 0:
                     msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
                     raise ValueError(msg)
         self.feed.stand_at(checkpoint.next_frame if checkpoint is not None else 0)
 
-    @contextmanager
-    def _trusting_state(self) -> Iterator[None]:
-        """Say in one sentence when what a run goes on from does not fit together.
-
-        Raises:
-            OutputError: in place of any other error, if the run goes on from a checkpoint.
-        """
-        try:
-            yield
-        except RvsamError:
-            raise
-        except Exception as error:
-            if not self._resumed:
-                raise
-            # Whoever changed a working file may have made anything of it, so any error can follow.
-            msg = (
-                f"cannot go on with {self.folder.path}: its working files are damaged or were "
-                f"changed ({type(error).__name__}: {error}); use --overwrite to start again"
-            )
-            raise OutputError(msg) from error
+    def _trusting_state(self) -> AbstractContextManager[None]:
+        """Tell what follows from a damaged state from faults of this program's own."""
+        return trusted(self.folder.path) if self._resumed else nullcontext()
 
     @property
     def live(self) -> bool:
@@ -254,6 +231,7 @@ class Run(ClosesItself):
         for result in results:
             self.frames += 1
             self.last = result
+            self._seen.add(result)
             if (age := self.feed.age(result.index)) is not None:
                 self._latencies.add(age)
             self.listener.result(result)
@@ -284,7 +262,7 @@ class Run(ClosesItself):
                     # that are not there.
                     marks=self._opened_writer().commit(),
                     state=self.session.snapshot(),
-                    info={"frames": self.frames},
+                    info={"frames": self.frames, "objects": self._seen.to_json()},
                 )
             )
             # A live source cannot go back, so its stops would only fill the disk.
@@ -379,7 +357,8 @@ class Run(ClosesItself):
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.feed.dropped,
         }
-        self.folder.update(timings=self._timings, counts=counts)
+        notes: dict[str, Json] = {"objects": self._seen.to_json()} if self.frames else {}
+        self.folder.update(timings=self._timings, counts=counts, notes=notes)
 
     def _tell(self) -> None:
         """Tell the listener and `run.json` what went wrong."""

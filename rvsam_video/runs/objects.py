@@ -126,7 +126,8 @@ class ObjectJob(Job):
         pair = streaming_pair(options.method)
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
-        check_prompts(options.prompts, source.size)
+        # Cut to the picture once, with one warning; from here on every box fits.
+        options = replace(options, prompts=fitted_prompts(options.prompts, source.size))
         ready(pair.parts)
         listener.message(f"{pair}; {_followed(options.prompts)}")
         segmenter = VideoSegmenter.of(pair)
@@ -142,8 +143,7 @@ class ObjectJob(Job):
         # Shallow: networks are shared, and everything that is changed below is replaced, not
         # altered.
         other = copy(self)
-        other._options = replace(self._options, prompts=prompts)
-        check_prompts(prompts, self._size)
+        other._options = replace(self._options, prompts=fitted_prompts(prompts, self._size))
         other.command = other._command()
         return other
 
@@ -172,7 +172,12 @@ class ObjectJob(Job):
 
     def facts(self) -> dict[str, Json]:
         """Return the name and size of the video."""
-        return {"video": str(self._context.video_id), "size": list(self._size)}
+        names = object_names(self._options.prompts)
+        return {
+            "video": str(self._context.video_id),
+            "size": list(self._size),
+            "names": {str(key): name for key, name in names.items()},
+        }
 
     def begin(self, folder: Path) -> None:
         """Write what is followed into the folder, to be replayed.
@@ -196,15 +201,15 @@ class ObjectJob(Job):
         ]
 
 
-def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> None:
-    """Check that prompts go together, and fit frames of (width, height) pixels.
+def fitted_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> list[Prompt]:
+    """Check that prompts go together; return them fitted to frames of (width, height) pixels.
 
     Raises:
         PromptError: if one does not.
     """
     object_names(prompts)
-    for prompt in merge_prompts(prompts):
-        check_against_frame(prompt, frame_size)
+    merge_prompts(prompts)
+    return [check_against_frame(prompt, frame_size) for prompt in prompts]
 
 
 def _followed(prompts: Sequence[Prompt]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from rvsam_video.errors import OutputError
 from rvsam_video.json_values import Json
 from rvsam_video.methods import Method
 from rvsam_video.runs.identity import fingerprint, pictures_fingerprint
@@ -85,3 +86,18 @@ class CommonOptions:
             "on_bad_frame": self.on_bad_frame,
             "live": self.live,
         }
+
+
+def refuse_unrepeatable(options: CommonOptions, source: FrameSource) -> None:
+    """Refuse to go on with a run whose source cannot be set back to where it was.
+
+    Raises:
+        OutputError: saying how to make the files of what there is.
+    """
+    if source.live or options.once:
+        msg = (
+            f"{options.out} holds an interrupted run of {source.name}, which cannot be read again "
+            f"from the same frame on; `rvsam-video finish {options.out}` makes the files of what "
+            "was tracked; use --overwrite to start again, or another folder with --out"
+        )
+        raise OutputError(msg)

@@ -89,8 +89,10 @@ def fetch(
     target = cached_file(checkpoint, cache)
     if not target.is_file():
         if is_offline(offline):
-            msg = f"the weights {checkpoint.name} are not in the cache ({target}) and --offline "
-            msg += f"forbids downloading them: {_without_network(checkpoint)}"
+            # Not every command has the option, and the environment may say it.
+            why = "RVSAM_OFFLINE is set" if offline is None else "--offline is given"
+            msg = f"the weights {checkpoint.name} are not in the cache ({target}) and {why}, so "
+            msg += f"they are not downloaded: {_without_network(checkpoint)}"
             raise WeightsError(msg)
         with writing_cache(target.parent), only_writer(target):
             if not target.is_file():

@@ -202,19 +202,14 @@ def refuse_infinite_weights(state_dict: Mapping[str, Tensor], source: str) -> No
         wrong = value.numel() - int(torch.isfinite(value).sum())
         if wrong:
             msg = (
-                f"the weights from {source} are damaged: {_printable(name)} holds {wrong} of "
+                f"the weights from {source} are damaged: {name} holds {wrong} of "
                 f"{value.numel()} values that are no finite numbers; fetch them again, or use an "
                 "earlier file of the training"
             )
             raise WeightsError(msg)
 
 
-def _printable(name: str) -> str:
-    """Return a name from a file such that every terminal and file can take it."""
-    return name if name.isprintable() else ascii(name)
-
-
 def _listed(verb: str, entries: list[str]) -> Iterable[str]:
     if entries:
         more = f" and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
-        yield f"{verb} {', '.join(map(_printable, entries[:_SHOWN]))}{more}"
+        yield f"{verb} {', '.join(entries[:_SHOWN])}{more}"

@@ -61,7 +61,7 @@ def test_sound_and_colour_are_named(tmp_path, capsys):
         for stream, frame in ((sound, noise), (sound, None), (video, None)):
             container.mux(stream.encode(frame))
     facts = told(capsys, path)
-    assert facts["sound"] == "aac, 44100 Hz, mono"
+    assert facts["sound"].startswith("aac, 44100 Hz, ")
     assert "transfer PQ (HDR)" in facts["colour"]
     assert "matrix BT.2020" in facts["colour"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 for a failed run, 2 for bad usage, 130 after Ctrl-C, 143 after SIGTERM
         and 129 after a closed terminal.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _with_negative_places(list(sys.argv[1:] if arguments is None else arguments))
     try:
         with ending_in_order():
             code = group.main(args=given, prog_name="rvsam-video", standalone_mode=False)
@@ -94,6 +95,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = f"{type(error).__name__}: {error} (a bug; add --debug for the traceback)"
         return _report(given, error, text, 1)
     return code if isinstance(code, int) else 0
+
+
+_PLACES = ("--points", "--point", "--box")
+_NEGATIVE = re.compile(r"-[0-9.]")
+
+
+def _with_negative_places(given: list[str]) -> list[str]:
+    """Make negative coordinates values of their options: click takes them for options."""
+    split: list[str] = []
+    for word in given:
+        name, equals, value = word.partition("=")
+        # A space in front is a word like any other to click, and nothing to those who read places.
+        if equals and name in _PLACES and _NEGATIVE.match(value):
+            split += [name, f" {value}"]
+        elif split and split[-1] in _PLACES and _NEGATIVE.match(word):
+            split.append(f" {word}")
+        else:
+            split.append(word)
+    return split
 
 
 def entry() -> None:

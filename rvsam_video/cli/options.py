@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 RUNS = Path("rvsam-runs")
 
+_WILD = re.compile(r"[*?\[]|%[0-9]*d")
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -23,6 +25,7 @@ class RunArguments(TypedDict):
     source: str
     overwrite: bool
     max_frames: int | None
+    fps: float | None
     reader: Reader
     on_bad_frame: BadFrames
     live: Literal["drop", "block"] | None
@@ -32,6 +35,11 @@ class RunArguments(TypedDict):
 _RUN_OPTIONS = (
     click.option("--overwrite", is_flag=True, help="Start again where another run has been."),
     click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames."),
+    click.option(
+        "--fps",
+        type=click.FloatRange(0, min_open=True),
+        help="Frames per second of pictures.  [default: 25, or an animation's own times]",
+    ),
     click.option(
         "--reader",
         type=click.Choice(["pyav", "decord"]),
@@ -64,6 +72,15 @@ _RUN_OPTIONS = (
     ),
 )
 
+mask_mode_option = click.option(
+    "--mask-mode",
+    type=click.Choice(["auto", "one", "ids"]),
+    default="auto",
+    show_default=True,
+    help="How mask images are read: as they look; all that is bright as one object; or every "
+    "number of a pixel as an object.",
+)
+
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -91,6 +108,7 @@ def reading_of(given: RunArguments) -> RunArguments:
         "source": given["source"],
         "overwrite": given["overwrite"],
         "max_frames": given["max_frames"],
+        "fps": given["fps"],
         "reader": given["reader"],
         "on_bad_frame": given["on_bad_frame"],
         "live": given["live"],
@@ -147,6 +165,18 @@ def names_in(text: str) -> tuple[str, ...]:
 
 def run_name(source: str) -> str:
     """A folder name made from a path, address or camera number."""
-    stem = Path(source.rstrip("/\\")).stem if not source.isdigit() else f"camera-{source}"
+    if source.isdigit():
+        return f"camera-{source}"
+    if source == "-":
+        return "stdin"
+    plain = source.rstrip("/\\")
+    # frames/*.png and frames/%05d.png are the run "frames"; the current folder has a name, too.
+    path = Path(plain)
+    if "://" not in plain:
+        while _WILD.search(path.name) and not path.exists():
+            path = path.parent
+        if path.name in {"", ".", ".."}:
+            path = path.resolve()
+    stem = path.name if path.is_dir() else path.stem
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in stem)
-    return safe.strip("._") or "stdin"
+    return safe.strip("._") or "run"

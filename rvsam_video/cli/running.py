@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -69,22 +70,25 @@ def summary_values(summary: RunSummary) -> dict[str, object]:
         "counts": summary.counts,
         "messages": list(summary.messages),
         "objects": {key: dict(seen) for key, seen in summary.objects.items()},
+        "look_at": [asdict(doubt) for doubt in summary.look_at],
     }
 
 
 def summary_lines(summary: RunSummary) -> list[str]:
     """Return how a run ended, for people."""
+    from rvsam_video.runs.doubts import sentence
     from rvsam_video.sources.base import count
 
     speed = f"{count(summary.frames, 'frame')} in {summary.seconds:.1f} s"
     speed += f" ({summary.frames_per_second:.1f} fps)" if summary.frames else ""
+    look = [text] if (text := sentence(summary.look_at)) else []
     if summary.status == "complete":
         first = f"{speed}; results are in {summary.folder}"
     elif summary.again:
         first = f"stopped after {speed}; the same command goes on from here ({summary.folder})"
     else:
         first = f"stopped after {speed}; what was tracked is in {summary.folder}"
-    return [first, *_object_lines(summary), *_look_line(summary)]
+    return [first, *_object_lines(summary), *look, *_look_line(summary)]
 
 
 _LOOKED_AT_FIRST = ("overlay.mp4", "contact_sheet.png", "side-by-side.mp4", "cutout.mp4", "masks")

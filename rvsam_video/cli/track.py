@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import click
 
@@ -12,6 +12,7 @@ from rvsam_video.cli.methods import MethodArguments, method_of, method_options
 from rvsam_video.cli.options import (
     RUNS,
     RunArguments,
+    mask_mode_option,
     names_in,
     out_option,
     reading_of,
@@ -25,6 +26,7 @@ from rvsam_video.errors import PromptError, UsageError
 from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
+    from rvsam_video.prompts.masks import MaskMode
     from rvsam_video.prompts.prompt import Prompt
 
 PICK = "pick"
@@ -76,6 +78,7 @@ class TrackArguments(RunArguments, MethodArguments):
     help="What to call an object in coco.json, cvat.xml and the like; --points bee:320,240 names "
     "it as well. Repeatable.",
 )
+@mask_mode_option
 @out_option
 @click.option(
     "--save",
@@ -108,6 +111,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     boxes: tuple[str, ...],
     masks: tuple[str, ...],
     names: tuple[str, ...],
+    mask_mode: MaskMode,
     out: Path | None,
     save: str,
     background: str,
@@ -143,7 +147,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     options = RunOptions(
         **reading_of(given),
         method=method_of(given, overlap=overlap, restart_every=restart_every),
-        prompts=() if picking else _prompts(points, boxes, masks, names),
+        prompts=() if picking else _prompts(_Words(points, boxes, masks, names), mask_mode, given),
         out=folder,
         save=names_in(save),
         background=_colour(background),
@@ -163,16 +167,27 @@ def _prompt_file(path: Path) -> str:
     return str(path)
 
 
-def _prompts(
-    points: tuple[str, ...], boxes: tuple[str, ...], masks: tuple[str, ...], names: tuple[str, ...]
-) -> list[Prompt]:
+class _Words(NamedTuple):
+    """What was typed of the objects."""
+
+    points: tuple[str, ...]
+    boxes: tuple[str, ...]
+    masks: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def _prompts(words: _Words, mask_mode: MaskMode, given: RunArguments) -> list[Prompt]:
+    from rvsam_video.cli.places import video_of
     from rvsam_video.prompts.naming import Naming
     from rvsam_video.prompts.words import parse_prompts
 
-    naming = Naming.of(names)
-    words = naming.numbered([*points, *boxes, *masks])
-    first, second = len(points), len(points) + len(boxes)
-    prompts = parse_prompts(words[:first], words[first:second], words[second:])
+    naming = Naming.of(words.names)
+    texts = naming.numbered([*words.points, *words.boxes, *words.masks])
+    first, second = len(words.points), len(words.points) + len(words.boxes)
+    with video_of(texts, given) as video:
+        prompts = parse_prompts(
+            texts[:first], texts[first:second], texts[second:], mask_mode, video
+        )
     if not prompts:
         msg = (
             "nothing to follow: give at least one of --points X,Y, --box X0,Y0,X1,Y1 "

@@ -22,7 +22,7 @@ from rvsam_video.runs.job import FrameSession, Job, RunListener, RunSummary, Sil
 from rvsam_video.runs.latency import Latencies
 from rvsam_video.runs.options import CommonOptions, refuse_unrepeatable
 from rvsam_video.runs.stops import Stops
-from rvsam_video.runs.visibility import Visibility
+from rvsam_video.runs.visibility import Watched
 from rvsam_video.sinks.background import BackgroundWriter
 from rvsam_video.sources.base import FrameSource
 
@@ -111,7 +111,7 @@ class Run(ClosesItself):
         self._latencies = Latencies()
         self._unsaved = 0
         self._resumed = False
-        self._seen = Visibility()
+        self._watched = Watched()
         self.frames = 0
         self.last: FrameResult | None = None
         self._opened = ExitStack()
@@ -157,13 +157,13 @@ class Run(ClosesItself):
         # A new one, never wound back: its state comes from the checkpoint alone.
         self.session = self.job.session()
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
-        self._seen = Visibility()
+        self._watched = Watched()
         if checkpoint is not None:
             self._resumed = True
             with self._trusting_state():
                 self.session.restore(checkpoint.state)
                 self.frames = int(str(checkpoint.info["frames"]))
-                self._seen = Visibility.from_json(checkpoint.info.get("objects"))
+                self._watched = Watched(checkpoint.info)
                 if self.next_frame != checkpoint.next_frame or self.frames < 0:
                     msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
                     raise ValueError(msg)
@@ -231,7 +231,7 @@ class Run(ClosesItself):
         for result in results:
             self.frames += 1
             self.last = result
-            self._seen.add(result)
+            self._watched.add(result)
             if (age := self.feed.age(result.index)) is not None:
                 self._latencies.add(age)
             self.listener.result(result)
@@ -262,7 +262,7 @@ class Run(ClosesItself):
                     # that are not there.
                     marks=self._opened_writer().commit(),
                     state=self.session.snapshot(),
-                    info={"frames": self.frames, "objects": self._seen.to_json()},
+                    info={"frames": self.frames, **self._watched.to_json()},
                 )
             )
             # A live source cannot go back, so its stops would only fill the disk.
@@ -357,7 +357,7 @@ class Run(ClosesItself):
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.feed.dropped,
         }
-        notes: dict[str, Json] = {"objects": self._seen.to_json()} if self.frames else {}
+        notes = self._watched.to_json()
         self.folder.update(timings=self._timings, counts=counts, notes=notes)
 
     def _tell(self) -> None:

@@ -13,6 +13,7 @@ from rvsam_video.json_values import Json
 from rvsam_video.methods import Method, Pair
 from rvsam_video.prompts.as_json import prompts_to_json
 from rvsam_video.prompts.files import save_prompts
+from rvsam_video.prompts.from_python import check_whole
 from rvsam_video.prompts.prompt import (
     Prompt,
     check_against_frame,
@@ -126,6 +127,7 @@ class ObjectJob(Job):
         pair = streaming_pair(options.method)
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
+        check_whole(options.prompts, _last_frame(options, source))
         # Cut to the picture once, with one warning; from here on every box fits.
         options = replace(options, prompts=fitted_prompts(options.prompts, source.size))
         ready(pair.parts)
@@ -193,12 +195,14 @@ class ObjectJob(Job):
         )
 
     def unused(self) -> list[str]:
-        """Say which prompts belong to frames that never came."""
-        pending = () if self._session is None else self._session.pending
-        return [
+        """Say which prompts belong to frames that never came, or were taken otherwise."""
+        if self._session is None:
+            return []
+        late = [
             f"the prompt of {prompt.where} was not used: the video ended before it"
-            for prompt in pending
+            for prompt in self._session.pending
         ]
+        return [*self._session.notes, *late]
 
 
 def fitted_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> list[Prompt]:
@@ -210,6 +214,13 @@ def fitted_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> li
     object_names(prompts)
     merge_prompts(prompts)
     return [check_against_frame(prompt, frame_size) for prompt in prompts]
+
+
+def _last_frame(options: RunOptions, source: FrameSource) -> int | None:
+    """Return how many frames are read, if that is certain."""
+    counts = [options.max_frames, source.frame_count if source.counted else None]
+    known = [count for count in counts if count is not None]
+    return min(known) if known else None
 
 
 def _followed(prompts: Sequence[Prompt]) -> str:

@@ -26,6 +26,7 @@ class CommonOptions:
         method: tracker and segmenter, their weights and constants, and the device.
         overwrite: begin anew where another run has been.
         max_frames: read only frames with a lower index; None reads all.
+        fps: frames per second of pictures; None takes 25, or an animation's own times.
         reader: what decodes video files.
         on_bad_frame: skip damaged frames, or stop at the first.
         live: when frames come faster than they are tracked, `drop` old ones or `block`; None
@@ -39,6 +40,7 @@ class CommonOptions:
     method: Method = field(default_factory=Method)
     overwrite: bool = False
     max_frames: int | None = None
+    fps: float | None = None
     reader: Reader = "pyav"
     on_bad_frame: BadFrames = "skip"
     live: Literal["drop", "block"] | None = None
@@ -65,7 +67,11 @@ class CommonOptions:
 
     def _open(self, start: int = 0) -> FrameSource:
         return open_source(
-            self.source, reader=self.reader, on_bad_frame=self.on_bad_frame, start=start
+            self.source,
+            reader=self.reader,
+            on_bad_frame=self.on_bad_frame,
+            start=start,
+            fps=self.fps,
         )
 
     def reading(self, source: FrameSource) -> dict[str, Json]:
@@ -82,6 +88,7 @@ class CommonOptions:
             # Another file under the same name is another run.
             "fingerprint": print_of,
             "max_frames": self.max_frames,
+            "fps": self.fps,
             "reader": self.reader,
             "on_bad_frame": self.on_bad_frame,
             "live": self.live,

@@ -46,6 +46,7 @@ def _options(record: RunRecord, out: Path) -> RunOptions:
         save=tuple(command["save"]),
         background=(red, green, blue),
         max_frames=command["max_frames"],
+        fps=command["fps"],
         reader=command["reader"],
         on_bad_frame=command["on_bad_frame"],
         live=command["live"],

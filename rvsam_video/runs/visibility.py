@@ -7,6 +7,7 @@ from typing import Any
 
 from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
+from rvsam_video.runs.doubts import LOOK_AT, Doubts
 
 LOW_SCORE = 0.5
 """Below it, at least half of the segmenter's own estimate of a mask is wrong."""
@@ -49,3 +50,24 @@ class Visibility:
         except (KeyError, TypeError, ValueError):
             return cls()
         return found
+
+
+class Watched:
+    """What is told of a run's results at its end: which objects were seen, and where to look.
+
+    Args:
+        known: what `to_json` returned, among other things, to go on from there.
+    """
+
+    def __init__(self, known: Mapping[str, Json] | None = None) -> None:
+        self._seen = Visibility.from_json((known or {}).get("objects"))
+        self._doubts = Doubts((known or {}).get(LOOK_AT))
+
+    def add(self, result: FrameResult) -> None:
+        """Take the next frame."""
+        self._seen.add(result)
+        self._doubts.add(result)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return both as JSON values, as checkpoints and the notes of `run.json` hold them."""
+        return {"objects": self._seen.to_json(), LOOK_AT: self._doubts.to_json()}

@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from rvsam_video.errors import OutputError
+from rvsam_video.palette import davis_palette
 from rvsam_video.results import FrameResult
 from rvsam_video.sinks.base import Mark, SinkContext
-from rvsam_video.sinks.colours import davis_palette
 from rvsam_video.sinks.names import (
     CUTOUT_FOLDER,
     FRAME_FOLDER,

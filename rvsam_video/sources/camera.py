@@ -40,6 +40,7 @@ class Camera(ClosesItself):
 
     live = True
     frame_count = None
+    counted = False
 
     def __init__(self, number: int, *, on_bad_frame: BadFrames = "skip") -> None:
         self.name = f"camera {number}"

@@ -20,6 +20,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from rvsam_video.errors import OutputError, UsageError
+from rvsam_video.palette import davis_palette
 from rvsam_video.results import FrameResult
 from rvsam_video.sinks.base import (
     Mark,
@@ -27,7 +28,7 @@ from rvsam_video.sinks.base import (
     SinkWriter,
     create_sinks,
 )
-from rvsam_video.sinks.colours import davis_palette, drawing_colour
+from rvsam_video.sinks.colours import drawing_colour
 from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 from rvsam_video.sinks.rle import coco_code
 

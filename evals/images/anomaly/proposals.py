@@ -1,7 +1,7 @@
 """Boxes that a text-prompted detector proposes, from a file, and which of them may be defects.
 
-This program has no such detector; `examples/grounding_dino_proposals.py` shows how to write the
-files.
+This program has no such detector; `demos/examples/grounding_dino_proposals.py` shows how to write
+the files.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def load_proposals(path: Path, category: str, keys: Sequence[str]) -> dict[str, 
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         msg = (
-            f"{path} cannot be read: {error.strerror}; examples/grounding_dino_proposals.py shows "
-            "how to write it"
+            f"{path} cannot be read: {error.strerror}; "
+            "demos/examples/grounding_dino_proposals.py shows how to write it"
         )
         raise SourceError(msg) from error
     except (ValueError, RecursionError) as error:

@@ -344,7 +344,7 @@ def test_proposals_that_cannot_be_used_are_named(tree, edit, sentence):
 
 
 def test_files_that_are_no_proposals_are_named(tree, tmp_path):
-    with pytest.raises(SourceError, match=r"examples/grounding_dino_proposals.py"):
+    with pytest.raises(SourceError, match=r"demos/examples/grounding_dino_proposals.py"):
         load_proposals(tmp_path / "none.json", "pill", [])
     (tmp_path / "no.json").write_text("{")
     with pytest.raises(SourceError, match="is not JSON"):

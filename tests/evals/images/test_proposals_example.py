@@ -16,7 +16,7 @@ from rvsam_video.evals.images.anomaly.layout import find_mvtec
 from rvsam_video.evals.images.anomaly.proposals import defect_boxes, load_proposals
 from rvsam_video.evals.images.anomaly.settings import MVTEC_SETTINGS
 
-SCRIPT = Path(__file__).parents[3] / "examples" / "grounding_dino_proposals.py"
+SCRIPT = Path(__file__).parents[3] / "demos" / "examples" / "grounding_dino_proposals.py"
 UNSURE = -9.0
 """A logit that stands for a probability of next to nothing."""
 

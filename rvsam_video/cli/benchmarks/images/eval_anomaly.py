@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     type=FOLDER,
     required=True,
     help="Folder with CATEGORY.json: boxes, scores and phrases of a detector; "
-    "examples/grounding_dino_proposals.py writes them.",
+    "demos/examples/grounding_dino_proposals.py writes them.",
 )
 @click.option(
     "--settings",

@@ -1,7 +1,7 @@
 """Write the boxes that `rvsam-video eval anomaly` needs, with Grounding-DINO from transformers.
 
     pip install "rvsam-video[grounding-dino]"
-    python examples/grounding_dino_proposals.py mvtec_anomaly_detection boxes
+    python demos/examples/grounding_dino_proposals.py mvtec_anomaly_detection boxes
     rvsam-video eval anomaly --root mvtec_anomaly_detection --proposals boxes --out runs/mvtec
 
 The published evaluation used Swin-T OGC, which transformers knows as

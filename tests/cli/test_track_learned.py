@@ -39,9 +39,7 @@ def here(weights, tmp_path, monkeypatch):
     variant = registry.SamVariant("repvit-sam", weights[1], fusible=False)
     monkeypatch.setitem(registry.SAM_VARIANTS, "repvit-sam", variant)
     entry = segmenters.SegmenterEntry(
-        build=lambda asked: registry.load_sam(
-            variant, asked.checkpoint, asked.device, asked.backend
-        ),
+        build=lambda asked: registry.load_sam(variant, asked.checkpoint, asked.device),
         network=True,
     )
     monkeypatch.setitem(segmenters.SEGMENTERS._entries, "repvit-sam", entry)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import multiprocessing
 import pickle
 import random
@@ -22,6 +23,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -334,6 +336,9 @@ def work(name: str, options: argparse.Namespace, answers: Any, seed: int) -> Non
     """Fuzz one kind until its time is over; send how many went well, and what went wrong."""
     target, chance = TARGETS[name], random.Random(seed)  # noqa: S311 (faults, no secrets)
     signal.signal(signal.SIGALRM, _alarm)
+    # Of libraries, on what damage has made up; thousands of them hide what went wrong.
+    warnings.simplefilter("ignore")
+    logging.disable()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (folder / "good").mkdir()

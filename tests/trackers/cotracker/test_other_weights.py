@@ -13,7 +13,7 @@ from rvsam_video.trackers.cotracker.variants import COTRACKER_VARIANTS
 NAMES = ["cotracker1", "cotracker2", "cotracker2.1", "cotracker3-online", "cotracker3-offline"]
 
 
-@pytest.mark.parametrize(("asked", "given"), permutations(NAMES, 2))
+@pytest.mark.parametrize(("asked", "given"), list(permutations(NAMES, 2)))
 def test_weights_of_another_version_say_which_they_are(asked, given):
     state = build_network(COTRACKER_VARIANTS[given]).state_dict()
     with pytest.raises(WeightsError) as caught:

@@ -144,7 +144,8 @@ class ObjectJob(Job):
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
         check_whole(options.prompts, _last_frame(options, source))
-        check_prompts(options.prompts, source.size)
+        # Cut to the picture once, with one warning; from here on every box fits.
+        options = replace(options, prompts=fitted_prompts(options.prompts, source.size))
         options.check_frames(
             [(prompt.frame, f"the prompt of {prompt.where}") for prompt in options.prompts]
         )
@@ -163,8 +164,7 @@ class ObjectJob(Job):
         # Shallow: networks are shared, and everything that is changed below is replaced, not
         # altered.
         other = copy(self)
-        other._options = replace(self._options, prompts=prompts)
-        check_prompts(prompts, self._size)
+        other._options = replace(self._options, prompts=fitted_prompts(prompts, self._size))
         other.command = other._command()
         return other
 
@@ -193,7 +193,12 @@ class ObjectJob(Job):
 
     def facts(self) -> dict[str, Json]:
         """Return the name and size of the video."""
-        return {"video": str(self._context.video_id), "size": list(self._size)}
+        names = object_names(self._options.prompts)
+        return {
+            "video": str(self._context.video_id),
+            "size": list(self._size),
+            "names": {str(key): name for key, name in names.items()},
+        }
 
     def begin(self, folder: Path) -> None:
         """Write what is followed into the folder, to be replayed.
@@ -218,15 +223,15 @@ class ObjectJob(Job):
         return [*([] if self._ways is None else self._ways.notes()), *late]
 
 
-def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> None:
-    """Check that prompts go together, and fit frames of (width, height) pixels.
+def fitted_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> list[Prompt]:
+    """Check that prompts go together; return them fitted to frames of (width, height) pixels.
 
     Raises:
         PromptError: if one does not.
     """
     object_names(prompts)
-    for prompt in merge_prompts(prompts):
-        check_against_frame(prompt, frame_size)
+    merge_prompts(prompts)
+    return [check_against_frame(prompt, frame_size) for prompt in prompts]
 
 
 def _last_frame(options: RunOptions, source: FrameSource) -> int | None:

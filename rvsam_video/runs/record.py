@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -14,13 +13,15 @@ from typing import Any, Literal, get_args
 
 from rvsam_video.errors import OutputError
 from rvsam_video.json_values import Json, as_json
-from rvsam_video.runs.pictures import Ranges, are_ranges, picture_folder
+from rvsam_video.runs.pictures import Ranges, are_ranges, is_file_name, picture_folder
 from rvsam_video.writing import replacing
 
 RunStatus = Literal["running", "interrupted", "complete", "failed"]
 
 _PROGRAM = "rvsam-video"
 _FORMAT = 1
+_LONGEST = 1e12
+"""Seconds that no run takes; NaN and infinity are not below it either."""
 # Four packages install the same library; any of them may be the one.
 _OPENCV_WHEELS = (
     "opencv-python-headless",
@@ -151,6 +152,7 @@ def _record(content: dict[str, Any], path: Path) -> RunRecord:
         record.status not in get_args(RunStatus)
         or not all(isinstance(item, dict) for item in mappings)
         or not all(isinstance(item, str) for item in texts)
+        or not all(map(is_file_name, files))
         or not _numbers_make_sense(record)
         or not isinstance(record.pictures, dict)
         or not all(picture_folder(name) for name in record.pictures)
@@ -164,7 +166,7 @@ def _numbers_make_sense(record: RunRecord) -> bool:
     """Whether times and counts are such that more can be added to them."""
     times, counts = record.timings.values(), (*record.counts.values(), record.resumed)
     return (
-        all(isinstance(item, int | float) and math.isfinite(item) for item in times)
+        all(isinstance(item, int | float) and abs(item) < _LONGEST for item in times)
         # By type: True is a whole number to Python, and no count.
         and all(type(item) is int and item >= 0 for item in counts)
         and all(isinstance(item, str) for item in (record.started, record.updated))

@@ -241,7 +241,7 @@ class _Reading:
             )
             raise PromptError(msg)
         # Small files can ask for a picture's memory for each of many numbers.
-        if (reason := too_many_masks(len(ids), numbers.shape[1], numbers.shape[0])) is not None:
+        if (reason := too_many_masks(len(ids) * numbers.size)) is not None:
             raise PromptError(f"the mask {self._path} cannot be read: {reason}")
         return {number: np.asarray(numbers == number) for number in ids}
 

@@ -51,6 +51,8 @@ def modules() -> dict[str, Path]:
                 if parts[1] in FOLDERS:
                     continue
                 parts = parts[1:]
+            elif parts[:2] == ("demos", "examples"):
+                continue  # scripts of users, who import the package from outside
             found[".".join(part for part in parts if part != "__init__")] = path
     return found
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import WeightsError
 from ..frame import Frame
 from ..snapshot import Arrays
 
@@ -67,6 +68,51 @@ class TrackedPoints:
     visible: NDArray[np.bool_]
     confidence: NDArray[np.float32]
 
+    def __post_init__(self) -> None:
+        """Refuse places that are no numbers.
+
+        Raises:
+            WeightsError: if the place of a visible point, or a confidence, is not finite.
+        """
+        refuse_infinite_places(self.xy, self.visible, self.confidence)
+
+    def of_all(self, queries: QueryPoints) -> TrackedPoints:
+        """Return the same for all points of `queries`, in their order.
+
+        Those that do not live in this frame are hidden at their query position.
+        """
+        count = len(queries)
+        xy = queries.xy.copy()
+        visible, confidence = np.zeros(count, np.bool_), np.zeros(count, np.float32)
+        _, rows, found = np.intersect1d(
+            queries.ids, self.ids, assume_unique=True, return_indices=True
+        )
+        xy[rows], confidence[rows] = self.xy[found], self.confidence[found]
+        visible[rows] = self.visible[found]
+        return TrackedPoints(self.frame_index, queries.ids, xy, visible, confidence)
+
+
+def refuse_infinite_places(
+    xy: NDArray[np.floating], visible: NDArray[np.bool_], confidence: NDArray[np.floating]
+) -> None:
+    """Refuse what a network with damaged weights answers.
+
+    Args:
+        xy: (..., 2) places; those of hidden points may be anything.
+        visible: (...) bool.
+        confidence: (...) how sure the tracker is.
+
+    Raises:
+        WeightsError: if the place of a visible point, or a confidence, is not finite.
+    """
+    if not (np.isfinite(xy[visible]).all() and np.isfinite(confidence).all()):
+        msg = (
+            "the tracker answered with places that are no numbers, so its weights are damaged or "
+            "the device computes wrongly; check them with `rvsam-video weights verify`, or try "
+            "--device cpu"
+        )
+        raise WeightsError(msg)
+
 
 class TrackerState(Protocol):
     """The tracking of one video; all that changes from frame to frame lives here."""
@@ -121,6 +167,7 @@ FramesFactory = Callable[[], Iterable[Frame]]
 """Begins to read a clip anew each time it is called; it must always give the same frames."""
 
 
+@runtime_checkable
 class ClipTracker(Protocol):
     """Follows points through a clip that can be read again, also backward from their own frames.
 

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 import click
 
 from rvsam_video import __version__
+from rvsam_video.cli.ending import ending_in_order, exit_code_of, print_nowhere
 from rvsam_video.cli.group import Later, LazyGroup
 from rvsam_video.errors import RvsamError
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 _GROUPS = "rvsam_video.cli.benchmarks.groups"
 _COMMANDS = {
@@ -29,6 +27,10 @@ _COMMANDS = {
     "eval": Later(_GROUPS, "Run the tracker on a benchmark and score what comes out.", "evaluate"),
     "export": Later(
         "rvsam_video.cli.export", "Write a network for ONNX Runtime, OpenVINO or Core ML."
+    ),
+    "finish": Later(
+        "rvsam_video.cli.finish",
+        "Make the files of a run that was killed from what it had written.",
     ),
     "info": Later(
         "rvsam_video.cli.info", "Show versions, trackers and segmenters, or what a video holds."
@@ -71,18 +73,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; those of the process by default.
 
     Returns:
-        0 if all went well, 1 for a failed run, 2 for bad usage, 130 after Ctrl-C.
+        0 if all went well, 1 for a failed run, 2 for bad usage, 130 after Ctrl-C, 143 after SIGTERM
+        and 129 after a closed terminal.
     """
     given = _with_negative_places(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        code = group.main(args=given, prog_name="rvsam-video", standalone_mode=False)
+        with ending_in_order():
+            code = group.main(args=given, prog_name="rvsam-video", standalone_mode=False)
     except click.ClickException as error:
         return _report(given, error, _click_message(error), error.exit_code)
     except RvsamError as error:
         return _report(given, error, str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        return _report(given, error, "interrupted", INTERRUPTED)
+        return _report(given, error, "interrupted", exit_code_of(error))
     except BrokenPipeError:
+        # What is still in the buffer would fail again when the program ends.
+        print_nowhere(sys.stdout)
         return 1
     except Exception as error:
         # A person is owed one sentence, whatever happened.

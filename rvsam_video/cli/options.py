@@ -126,6 +126,38 @@ def report_options(function: _Function) -> _Function:
     )
 
 
+_WORDS_AROUND_FILE = re.compile(r"(?:[^\W_][\w.-]*:)?(.*?)(?:@[0-9.s]+)?", re.DOTALL)
+
+
+def refuse_own_results(out: Path, inputs: Sequence[str]) -> None:
+    """Refuse to read what starting again would remove; after a kill nobody could go on.
+
+    Args:
+        out: the run folder that is to be begun anew.
+        inputs: everything on the command line that may name a file, with what stands around it.
+
+    Raises:
+        UsageError: if one of them is a result of the run in the folder.
+    """
+    from rvsam_video.errors import UsageError
+    from rvsam_video.runs.layout import PROMPTS_FILE, RUN_FILE
+
+    if not (out / RUN_FILE).exists():
+        return
+    for text in inputs:
+        match = _WORDS_AROUND_FILE.fullmatch(text)
+        for name in {text, match[1] if match else text}:
+            path = Path(name)
+            # Prompts are written anew in one step, so they are there at every moment.
+            kept = path.name == PROMPTS_FILE and path.parent.resolve() == out.resolve()
+            if name and path.exists() and not kept and path.resolve().is_relative_to(out.resolve()):
+                msg = (
+                    f"{path} is in the run folder {out}, whose results --overwrite removes; copy "
+                    "it elsewhere first, or choose another folder with --out"
+                )
+                raise UsageError(msg)
+
+
 def names_in(text: str) -> tuple[str, ...]:
     """Split names that are separated by commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

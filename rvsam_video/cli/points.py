@@ -17,6 +17,7 @@ from rvsam_video.cli.options import (
     names_in,
     out_option,
     reading_of,
+    refuse_own_results,
     report_options,
     run_name,
     run_options,
@@ -121,13 +122,16 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.points.queries import PointRequest
     from rvsam_video.runs.points import PointRunOptions, run_points
 
+    folder = out or RUNS / f"{run_name(given['source'])}-points"
+    if given["overwrite"]:
+        refuse_own_results(folder, (given["source"], *map(str, files), *masks))
     with video_of((*points, *masks), given) as video:
         prompts = _prompts(points, files, masks, mask_mode, query_frame, video)
     options = PointRunOptions(
         **reading_of(given),
         method=tracker_of(given),
         request=PointRequest(prompts=prompts, grid=grid, query_frame=query_frame),
-        out=out or RUNS / f"{run_name(given['source'])}-points",
+        out=folder,
         save=names_in(save),
         trail=trail,
     )

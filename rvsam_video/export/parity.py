@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from rvsam_video.errors import OutputError
-from rvsam_video.export.onnx import NetworkRun
 from rvsam_video.export.parts import ExportPart
+from rvsam_video.export.runtimes import NetworkRun
 
 TOLERANCE = 5e-4
 """Largest difference allowed, as a share of the largest value (at least 1) of a result. Measured

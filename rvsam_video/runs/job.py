@@ -14,6 +14,7 @@ from rvsam_video.frame import Frame
 from rvsam_video.json_values import Json
 from rvsam_video.methods import Part
 from rvsam_video.results import FrameResult
+from rvsam_video.runs.doubts import LOOK_AT, Doubt, doubts_in
 from rvsam_video.runs.record import RunRecord
 from rvsam_video.sinks.base import Sink
 from rvsam_video.snapshot import Arrays
@@ -63,6 +64,10 @@ class Job(ABC):
         """Make what takes the results, by name; nothing is opened yet."""
 
     @abstractmethod
+    def facts(self) -> dict[str, Json]:
+        """Return what the sinks know of the source and the run's command does not say."""
+
+    @abstractmethod
     def begin(self, folder: Path) -> None:
         """Write what is known before the first frame into the run folder; can be called again.
 
@@ -87,6 +92,8 @@ class RunSummary:
         files: what was written.
         counts: bad and dropped frames and the like.
         messages: sentences for people.
+        look_at: stretches of frames whose masks are scored low, the worst first.
+        again: whether the same command can go on with it, if it is not complete.
     """
 
     folder: Path
@@ -96,6 +103,8 @@ class RunSummary:
     files: tuple[Path, ...]
     counts: dict[str, int]
     messages: tuple[str, ...]
+    look_at: tuple[Doubt, ...] = ()
+    again: bool = True
 
     @property
     def frames_per_second(self) -> float:
@@ -119,7 +128,15 @@ def summary_of(record: RunRecord, folder: Path, files: Sequence[Path] = ()) -> R
         files=tuple(files),
         counts=dict(record.counts),
         messages=record.messages,
+        look_at=doubts_in(record.notes.get(LOOK_AT)),
+        again=can_go_on(record),
     )
+
+
+def can_go_on(record: RunRecord) -> bool:
+    """Whether the source of a run can be read again, so that its command can go on with it."""
+    facts = record.notes.get("source")
+    return not isinstance(facts, Mapping) or bool(facts.get("again", True))
 
 
 Ready = Callable[[Sequence[Part]], None]

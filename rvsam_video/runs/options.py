@@ -8,9 +8,10 @@ from typing import Literal
 
 from rvsam_video.json_values import Json
 from rvsam_video.methods import Method
-from rvsam_video.runs.identity import fingerprint
+from rvsam_video.runs.identity import fingerprint, pictures_fingerprint
 from rvsam_video.sources import open_source
 from rvsam_video.sources.base import BadFrames, FrameSource, Reader
+from rvsam_video.sources.pictures import ImageSequence
 from rvsam_video.sources.reconnecting import RECONNECT_SECONDS, Reconnecting
 
 
@@ -44,6 +45,13 @@ class CommonOptions:
     live: Literal["drop", "block"] | None = None
     reconnect: float = RECONNECT_SECONDS
 
+    @property
+    def once(self) -> bool:
+        """Whether the source is a pipe, which nobody can read a second time."""
+        path = Path(self.source)
+        # Named pipes, /dev/stdin and what shells make of <(command).
+        return self.source == "-" or (path.exists() and not (path.is_file() or path.is_dir()))
+
     def open(self, start: int = 0) -> FrameSource:
         """Open the source at the frame of this index.
 
@@ -68,12 +76,16 @@ class CommonOptions:
     def reading(self, source: FrameSource) -> dict[str, Json]:
         """Return what of the reading decides the results; a part of the run's command."""
         path = Path(self.source)
+        paths = source.paths if isinstance(source, ImageSequence) and not path.exists() else ()
+        print_of = pictures_fingerprint(paths) if paths else None
+        if path.exists() and not self.once:
+            print_of = fingerprint(path)
         return {
             # Absolute, so that the same run is known from another folder. An address goes by its
             # name, which holds no password.
             "source": str(path.resolve()) if path.exists() else source.name,
             # Another file under the same name is another run.
-            "fingerprint": fingerprint(path) if path.exists() else None,
+            "fingerprint": print_of,
             "max_frames": self.max_frames,
             "fps": self.fps,
             "reader": self.reader,

@@ -55,6 +55,11 @@ class ImageSequence(ClosesItself):
         self.size = self._first_size()
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files of the pictures, by frame index."""
+        return tuple(self._paths)
+
+    @property
     def stems(self) -> tuple[str, ...]:
         """File names of the pictures without their endings, by frame index."""
         return tuple(path.stem for path in self._paths)

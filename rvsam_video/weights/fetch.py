@@ -121,7 +121,12 @@ def verify(checkpoint: PublishedWeights, path: Path) -> str:
             msg = f"{path} has MD5 {md5}, not the one published ({checkpoint.md5}): "
             msg += _REPLACE.format(name=checkpoint.name)
             raise WeightsError(msg)
+        if not found.startswith(checkpoint.sha256_start):
+            msg = f"{path} has sha256 {found}, which does not begin with the digits published "
+            msg += f"({checkpoint.sha256_start}): {_REPLACE.format(name=checkpoint.name)}"
+            raise WeightsError(msg)
         _check_readable(path)
+        _say_if_unreported(checkpoint, found)
         _pin(path, found, checkpoint)
     elif found != expected:
         where = "published" if checkpoint.sha256 else f"noted in {pin_file(path)}"
@@ -212,6 +217,7 @@ def _download(
     # The last step: whatever has its name in the cache has passed.
     part.replace(target)
     if checkpoint.sha256 is None:
+        _say_if_unreported(checkpoint, found)
         _pin(target, found, checkpoint)
     return target
 
@@ -234,6 +240,10 @@ def _admit(checkpoint: PublishedWeights, part: Path, *, pinned: str | None) -> s
         msg = f"{checkpoint.url} sent a file with MD5 {md5}, not the one published "
         msg += f"({checkpoint.md5}); nothing was kept"
         raise WeightsError(msg)
+    if not found.startswith(checkpoint.sha256_start):
+        msg = f"{checkpoint.url} sent a file with sha256 {found}, which does not begin with the "
+        msg += f"digits published ({checkpoint.sha256_start}); nothing was kept"
+        raise WeightsError(msg)
     try:
         _check_readable(part)
     except WeightsError as error:
@@ -245,6 +255,19 @@ def _admit(checkpoint: PublishedWeights, part: Path, *, pinned: str | None) -> s
 def _check_readable(path: Path) -> None:
     check_stored_sums(path)
     load_state_dict(path)
+
+
+def _say_if_unreported(checkpoint: PublishedWeights, sha256: str) -> None:
+    """Say that a file is another one than people have reported, which is no proof of anything."""
+    reported = checkpoint.reported_sha256
+    if reported is not None and sha256 != reported:
+        _LOGGER.warning(
+            "the weights %s have sha256 %s; others have reported %s for them. The authors publish "
+            "none. The file is used, and refused only if a name or shape in it differs",
+            checkpoint.name,
+            sha256,
+            reported,
+        )
 
 
 def _pin(path: Path, sha256: str, checkpoint: PublishedWeights) -> None:

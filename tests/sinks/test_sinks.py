@@ -82,6 +82,7 @@ def test_a_run_leaves_the_files_it_names(tmp_path: Path, results: list[FrameResu
         "cutout.mp4",
         "cutouts",
         "alpha.mov",
+        "frames",
         "coco.json",
         "cvat.xml",
         "masks.npz",
@@ -141,7 +142,7 @@ def test_masks_take_the_names_of_the_source_pictures(
         sinks.start()
         sinks.write(make_result(1))
         assert [path.name for path in (tmp_path / "masks").iterdir()] == ["right.png"]
-        sinks.start({"masks": {"next_frame": 1}})
+        sinks.start({"masks": {"names": 0}})
     assert list((tmp_path / "masks").iterdir()) == []
 
 

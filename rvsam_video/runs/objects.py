@@ -127,7 +127,7 @@ class ObjectJob(Job):
         pair = streaming_pair(options.method)
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
-        check_whole(options.prompts, _last_frame(options, source))
+        check_whole(options.prompts, _frames(options, source))
         check_prompts(options.prompts, source.size)
         ready(pair.parts)
         listener.message(f"{pair}; {_followed(options.prompts)}")
@@ -211,11 +211,13 @@ def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> Non
         check_against_frame(prompt, frame_size)
 
 
-def _last_frame(options: RunOptions, source: FrameSource) -> int | None:
-    """Return how many frames are read, if that is certain."""
-    counts = [options.max_frames, source.frame_count if source.counted else None]
-    known = [count for count in counts if count is not None]
-    return min(known) if known else None
+def _frames(options: RunOptions, source: FrameSource) -> int | None:
+    """Return how many frames there are for prompts, if that is certain."""
+    limit = options.max_frames
+    # A look at the beginning may leave later prompts unused, but not all of them.
+    if limit is not None and all(prompt.frame >= limit for prompt in options.prompts):
+        return limit
+    return source.frame_count if source.counted else None
 
 
 def _followed(prompts: Sequence[Prompt]) -> str:

@@ -36,6 +36,7 @@ from rvsam_video.sinks.base import Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import DEFAULT_SINKS
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.pictures import ImageSequence
+from rvsam_video.sources.video_file import pixel_aspect_of
 from rvsam_video.streaming.engine import VideoSegmenter
 from rvsam_video.streaming.session import Session
 
@@ -245,7 +246,11 @@ def sink_context(
     source: FrameSource, background: tuple[int, int, int] = (0, 255, 0)
 ) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
-    context = SinkContext(Path(source.name).stem or source.name, background=background)
+    context = SinkContext(
+        Path(source.name).stem or source.name,
+        background=background,
+        pixel_aspect=pixel_aspect_of(source),
+    )
     # Two pictures of one name, from two folders, would overwrite each other's masks.
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
         files = [path.name for path in source.paths]

@@ -24,6 +24,7 @@ from rvsam_video.runs.options import CommonOptions
 from rvsam_video.sinks.base import POINT_RUN_SINKS, Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import POINT_SINKS
 from rvsam_video.sources.base import FrameSource
+from rvsam_video.sources.video_file import pixel_aspect_of
 from rvsam_video.streaming.point_session import PointSession
 
 DEFAULT_TRAIL = 15
@@ -97,7 +98,7 @@ class PointJob(Job):
         self._options, self._size = options, source.size
         part = options.method.resolve_tracker()
         self._queries, self._object_ids = options.request.points(source.size)
-        self._context = SinkContext(queries=self._queries)
+        self._context = SinkContext(queries=self._queries, pixel_aspect=pixel_aspect_of(source))
         # Only to check the names, before networks are loaded.
         create_sinks(options.save, options.out, self._context, POINT_RUN_SINKS)
         ready([part])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from threading import Lock
 from weakref import WeakSet
 
@@ -12,9 +13,9 @@ from av.video.frame import VideoFrame
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
-from rvsam_video.sources.base import BadFrames, ReadReport, Tally
+from rvsam_video.sources.base import BadFrames, FrameSource, ReadReport, Tally
 from rvsam_video.sources.container import lost, open_container, video_stream
-from rvsam_video.sources.conversion import Converter, displayed_size
+from rvsam_video.sources.conversion import Converter, displayed_size, orientation_of
 from rvsam_video.sources.decoding import VideoDecoder
 from rvsam_video.sources.place import Place
 
@@ -51,6 +52,7 @@ class VideoSource(ClosesItself):
         self.live = place.kind == "stream" and reading.endless
         self.frame_count = self._tally.expected
         self.counted = self._tally.counted
+        self.pixel_aspect = reading.pixel_aspect
 
     @property
     def report(self) -> ReadReport:
@@ -111,6 +113,11 @@ class VideoSource(ClosesItself):
             reading.close()
 
 
+def pixel_aspect_of(source: FrameSource) -> Fraction:
+    """Return how wide the displayed pixels of a source are, their height being 1."""
+    return source.pixel_aspect if isinstance(source, VideoSource) else Fraction(1)
+
+
 class Reading:
     """An iterator over the decoded pictures of a video.
 
@@ -124,6 +131,7 @@ class Reading:
     Attributes:
         tally: the account of this pass.
         size: (width, height) of the first picture in pixels, as displayed.
+        pixel_aspect: width of a displayed pixel, its height being 1.
         endless: whether the video does not say when it will end, as a live stream.
         ended: whether all pictures were taken, or the video was lost.
 
@@ -153,6 +161,10 @@ class Reading:
             raise SourceError(_nothing_in(place.name, self.tally))
         self._first: tuple[float, VideoFrame] | None = first
         self.size = displayed_size(first[1])
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        # Turned by a quarter, pixels that were wide are high.
+        turned = orientation_of(first[1]).transpose
+        self.pixel_aspect = 1 / aspect if turned and aspect > 0 else aspect
 
     def __iter__(self) -> Iterator[tuple[int, float, VideoFrame]]:
         """Return the reading itself."""

@@ -105,13 +105,22 @@ class Method:
             restarts=None if preset is None else preset.restarts,
         )
 
-    def resolve_tracker(self) -> Part:
+    def resolve_tracker(self, *, evaluation: bool = False) -> Part:
         """Choose the tracker alone, as for following points.
+
+        Args:
+            evaluation: with the settings of its public evaluation, where these are others; what
+                `tracker_options` say goes first.
 
         Raises:
             UsageError: as `resolve`.
         """
-        return self._tracker(self._preset())
+        part = self._tracker(self._preset())
+        if not evaluation:
+            return part
+        entry = TRACKERS.find(part.name)
+        words = tuple({**dict(entry.evaluation), **dict(self.tracker_options)}.items())
+        return replace(part, words=words, settings=changed(entry.settings, words, part.name))
 
     def resolve_segmenter(self) -> Part:
         """Choose the segmenter alone.

@@ -77,6 +77,12 @@ def test_python_chooses_by_the_same_rule():
     own = LucasKanade()
     assert VideoSegmenter(own).tracker is own
     assert VideoSegmenter(own).pair is None
+    # Beside an own part, the other may still be named.
+    other = GrabCut()
+    mixed = VideoSegmenter("lucas-kanade", other)
+    assert mixed.segmenter is other
+    assert isinstance(mixed.tracker, LucasKanade)
+    assert mixed.pair is None
     live = VideoSegmenter("lucas-kanade", "grabcut", preset="live")
     assert live.settings == PRESETS["live"].settings
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..export.parts import ExportPart, ExportRequest, Exports
+from ..part_settings import Words
 from ..registry import Registry
 from ..weights.fetch import describe_weights
 from .base import (
@@ -72,12 +73,14 @@ class TrackerEntry:
         settings: the defaults of its settings, a frozen dataclass whose fields become options;
             None for none.
         network: whether it has weights and runs on a device.
+        evaluation: settings that its public evaluation on TAP-Vid has, where they are others.
         exports: what can be exported of it, for other runtimes; None for nothing.
     """
 
     build: Callable[[TrackerRequest], PointTracker]
     settings: Any = None
     network: bool = False
+    evaluation: Words = ()
     exports: Exports | None = None
 
 
@@ -117,7 +120,10 @@ TRACKERS: Registry[TrackerEntry] = Registry(
         "lucas-kanade": TrackerEntry(build=_lucas_kanade, settings=LucasKanadeSettings()),
         **{
             name: TrackerEntry(
-                build=partial(_cotracker, variant), settings=variant.settings, network=True
+                build=partial(_cotracker, variant),
+                settings=variant.settings,
+                network=True,
+                evaluation=variant.evaluation,
             )
             for name, variant in COTRACKER_VARIANTS.items()
         },

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rvsam_video.cli.main import main
 from rvsam_video.errors import OutputError, UsageError
 from rvsam_video.export import FORMATS, ExportPart, export_part
-from rvsam_video.export.parity import TOLERANCE, check_parity
+from rvsam_video.export.parity import PARITY_TOLERANCE, check_parity
 from rvsam_video.export.parts import Exports
 from rvsam_video.export.runtimes import open_onnx
 from rvsam_video.segmenters import SEGMENTERS, SegmenterEntry
@@ -196,7 +196,7 @@ def test_a_failed_export_keeps_the_file_that_was_there(tmp_path, patches):
     ("answer", "sentence"),
     [
         (np.full((1, 4), np.nan, np.float32), "up to nan away"),
-        (np.full((1, 4), 1 + 2 * TOLERANCE, np.float32), "away from PyTorch"),
+        (np.full((1, 4), 1 + 2 * PARITY_TOLERANCE, np.float32), "away from PyTorch"),
         (np.ones((1, 5), np.float32), r"shape \(1, 5\) instead of \(1, 4\)"),
     ],
 )
@@ -207,10 +207,10 @@ def test_parity_sees_every_kind_of_difference(answer, sentence):
 
 def test_parity_forgives_rounding():
     part = branch((1.0,))
-    near = np.full((1, 4), 1 + TOLERANCE / 2, np.float32)
+    near = np.full((1, 4), 1 + PARITY_TOLERANCE / 2, np.float32)
     parity = check_parity(part, lambda _: [near])
-    assert parity.difference == pytest.approx(TOLERANCE / 2, rel=1e-2)
-    assert parity.allowed == TOLERANCE
+    assert parity.difference == pytest.approx(PARITY_TOLERANCE / 2, rel=1e-2)
+    assert parity.allowed == PARITY_TOLERANCE
 
 
 def test_a_converter_that_breaks_is_one_sentence(tmp_path, patches, monkeypatch):

@@ -53,7 +53,7 @@ def command(
 
     names = clip_names(sequences)
     options = TapvidOptions(root=root, out=out, mode=query_mode, scale=scale, names=names)
-    part = tracker_of(given).resolve_tracker()
+    part = tracker_of(given).resolve_tracker(evaluation=True)
     reporter = reporter_for(as_json=as_json)
     with reporter:
         make_ready([part], shown=not as_json)

@@ -149,12 +149,15 @@ def _reading(source: str, max_frames: int | None) -> Source:
 
     Raises:
         UsageError: if it can be read only once.
+        SourceError: if it cannot be read.
     """
     from rvsam_video.sources import open_source
 
     if source == "-" or source.isdigit() or "://" in source:
         msg = f"{source} can be read only once; give a video file or a folder of images"
         raise UsageError(msg)
+    with open_source(source):
+        pass  # a wrong path should not wait for the download of weights
 
     def read() -> Iterator[Frame]:
         with open_source(source) as frames:

@@ -36,6 +36,7 @@ from rvsam_video.sinks.base import Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import DEFAULT_SINKS
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.pictures import ImageSequence
+from rvsam_video.sources.video_file import pixel_aspect_of
 from rvsam_video.streaming.both_ways import ObjectWays
 from rvsam_video.streaming.engine import VideoSegmenter, object_direction
 from rvsam_video.streaming.scaling import Reduction
@@ -143,7 +144,7 @@ class ObjectJob(Job):
         pair = streaming_pair(options.method)
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
-        check_whole(options.prompts, _last_frame(options, source))
+        check_whole(options.prompts, _frames(options, source))
         # Cut to the picture once, with one warning; from here on every box fits.
         options = replace(options, prompts=fitted_prompts(options.prompts, source.size))
         options.check_frames(
@@ -234,11 +235,13 @@ def fitted_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> li
     return [check_against_frame(prompt, frame_size) for prompt in prompts]
 
 
-def _last_frame(options: RunOptions, source: FrameSource) -> int | None:
-    """Return how many frames are read, if that is certain."""
-    counts = [options.max_frames, source.frame_count if source.counted else None]
-    known = [count for count in counts if count is not None]
-    return min(known) if known else None
+def _frames(options: RunOptions, source: FrameSource) -> int | None:
+    """Return how many frames there are for prompts, if that is certain."""
+    limit = options.max_frames
+    # A look at the beginning may leave later prompts unused, but not all of them.
+    if limit is not None and all(prompt.frame >= limit for prompt in options.prompts):
+        return limit
+    return source.frame_count if source.counted else None
 
 
 def _followed(prompts: Sequence[Prompt]) -> str:
@@ -266,7 +269,11 @@ def sink_context(
     source: FrameSource, background: tuple[int, int, int] = (0, 255, 0)
 ) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
-    context = SinkContext(Path(source.name).stem or source.name, background=background)
+    context = SinkContext(
+        Path(source.name).stem or source.name,
+        background=background,
+        pixel_aspect=pixel_aspect_of(source),
+    )
     # Two pictures of one name, from two folders, would overwrite each other's masks.
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
         files = [path.name for path in source.paths]

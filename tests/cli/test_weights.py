@@ -124,7 +124,7 @@ def test_path_of_missing_weights_fails_with_the_command_to_run(cache, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["fetch", "nothing"], "no weights named 'nothing'"),
+        (["fetch", "nothing"], "no set of weights named 'nothing'"),
         (["fetch"], "or use --all"),
         (["path"], "Missing argument"),
         ([], "Missing command"),

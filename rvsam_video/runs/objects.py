@@ -117,6 +117,11 @@ class ObjectJob(Job):
         self.device, self.weights = self._pair.device, self._pair.weights()
         self.command = self._command()
 
+    @property
+    def prompts(self) -> Sequence[Prompt]:
+        """What is followed."""
+        return self._options.prompts
+
     @classmethod
     def load(
         cls,

@@ -97,7 +97,7 @@ class Work(Generic[Item]):
         return seconds
 
 
-def work_through(
+def go_through(
     items: Sequence[Item],
     work: Work[Item],
     folder: RunFolder,

@@ -22,9 +22,8 @@ from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import Job, RunListener, RunSummary, Silent, summary_of
 from rvsam_video.runs.latency import Latencies, Timings
 from rvsam_video.runs.options import CommonOptions
-from rvsam_video.runs.scores import MaskCounts
 from rvsam_video.runs.stops import Stops
-from rvsam_video.runs.visibility import Watched
+from rvsam_video.runs.visibility import MaskCounts, Watched
 from rvsam_video.sinks.background import BackgroundWriter
 from rvsam_video.snapshot import Arrays
 from rvsam_video.sources.base import FrameSource

@@ -1,4 +1,4 @@
-"""`Visibility`: in how many frames each object of a run was seen, kept over interruptions."""
+"""What is counted of a run's results, over interruptions: objects seen, masks to be doubted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rvsam_video.json_values import Json
-from rvsam_video.results import FrameResult
+from rvsam_video.results import LOOK_BELOW, FrameResult
 from rvsam_video.runs.doubts import LOOK_AT, Doubts
 
 LOW_SCORE = 0.5
@@ -71,3 +71,24 @@ class Watched:
     def to_json(self) -> dict[str, Json]:
         """Return both as JSON values, as checkpoints and the notes of `run.json` hold them."""
         return {"objects": self._seen.to_json(), LOOK_AT: self._doubts.to_json()}
+
+
+class MaskCounts:
+    """Counts masks, and those with a low score.
+
+    Attributes:
+        values: `masks` that were looked for, and `low_scores` among them.
+    """
+
+    def __init__(self) -> None:
+        self.values = {"masks": 0, "low_scores": 0}
+
+    def add(self, result: FrameResult) -> None:
+        """Count the masks of a frame; an object that could not be looked for has none."""
+        scores = [item.score for item in result.objects if item.prompted]
+        self.values["masks"] += len(scores)
+        self.values["low_scores"] += sum(score < LOOK_BELOW for score in scores)
+
+    def restore(self, info: Mapping[str, Json]) -> None:
+        """Go on from what a checkpoint knows."""
+        self.values = {name: int(str(info.get(name, 0))) for name in self.values}

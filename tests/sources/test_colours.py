@@ -11,8 +11,8 @@ import pytest
 from av.video.reformatter import Colorspace
 
 from rvsam_video.sources import open_source
-from rvsam_video.sources.combs import without_combs
-from rvsam_video.sources.high_range import BT2020, HLG, PQ, to_ordinary
+from rvsam_video.sources.pixels.combs import without_combs
+from rvsam_video.sources.pixels.high_range import BT2020, HLG, PQ, to_ordinary
 
 PATCHES = [
     (250, 140, 20),

@@ -10,10 +10,11 @@ import click
 
 from rvsam_video.cli.methods import MethodArguments, method_of, method_options
 from rvsam_video.cli.options import RUNS
+from rvsam_video.cli.titles import TitledCommand
 from rvsam_video.errors import UsageError
 
 
-@click.command("web")
+@click.command("web", cls=TitledCommand)
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--root", type=click.Path(path_type=Path), help="The same as FOLDER.")
 @click.option(

@@ -10,8 +10,7 @@ from rvsam_video.frame import Frame
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.sources import prefetch
 from rvsam_video.sources.base import FrameSource
-from rvsam_video.sources.prefetching import Prefetch
-from rvsam_video.streaming.engine import DECODE_AHEAD
+from rvsam_video.sources.prefetching import DECODE_AHEAD, Prefetch
 
 
 class Feed(ClosesItself):

@@ -77,6 +77,8 @@ def test_the_page_and_a_command_leave_the_same_bytes(clip, tmp_path):
     )
     prompts = page / "prompts.json"
     arguments = ["track", str(clip), "--points", str(prompts), "--save", SAVE]
+    # The page goes forward.
+    arguments += ["--direction", "forward"]
     assert main([*arguments, "--out", str(command)]) == 0
     assert files(command) == files(page)
     assert record(command) == record(page)

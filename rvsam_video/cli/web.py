@@ -9,9 +9,10 @@ from typing import Unpack
 import click
 
 from rvsam_video.cli.methods import MethodArguments, method_of, method_options
+from rvsam_video.cli.titles import TitledCommand
 
 
-@click.command("web")
+@click.command("web", cls=TitledCommand)
 @click.option(
     "--root",
     type=click.Path(path_type=Path),

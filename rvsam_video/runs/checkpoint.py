@@ -105,26 +105,24 @@ def _unusable(path: Path, reason: str) -> OutputError:
 
 
 @contextmanager
-def trusting_state(folder: Path, *, resumed: bool) -> Iterator[None]:
-    """Say in one sentence when what a run goes on from does not fit together.
+def trusted(folder: Path) -> Iterator[None]:
+    """Say in one sentence when the working files that a run goes on from do not fit together.
+
+    Whoever changed one may have made anything of it, so any error can follow.
 
     Args:
         folder: the run folder.
-        resumed: whether the run goes on from a checkpoint.
 
     Raises:
-        OutputError: in place of any other error, if it does.
+        OutputError: in place of any error but those meant for people.
     """
     try:
         yield
     except RvsamError:
         raise
     except Exception as error:
-        if not resumed:
-            raise
-        # Whoever changed a working file may have made anything of it, so any error can follow.
         msg = (
-            f"cannot go on with {folder}: its working files are damaged or were "
-            f"changed ({type(error).__name__}: {error}); use --overwrite to start again"
+            f"cannot go on with {folder}: its working files are damaged or were changed "
+            f"({type(error).__name__}: {error}); use --overwrite to start again"
         )
         raise OutputError(msg) from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from rvsam_video.errors import UsageError
 from rvsam_video.json_values import Json
@@ -77,6 +77,8 @@ class RunSummary:
         messages: sentences for people.
         look_at: stretches of frames whose masks are scored low, the worst first.
         again: whether the same command can go on with it, if it is not complete.
+        objects: by object id the frames in which it lived, was hidden, and had a low score.
+        names: what objects are called, by their ids.
     """
 
     folder: Path
@@ -88,6 +90,8 @@ class RunSummary:
     messages: tuple[str, ...]
     look_at: tuple[Doubt, ...] = ()
     again: bool = True
+    objects: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def frames_per_second(self) -> float:
@@ -113,7 +117,13 @@ def summary_of(record: RunRecord, folder: Path, files: Sequence[Path] = ()) -> R
         messages=record.messages,
         look_at=doubts_in(record.notes.get(LOOK_AT)),
         again=can_go_on(record),
+        objects=_mapping(record.notes.get("objects")),
+        names=_mapping(_mapping(record.notes.get("source")).get("names")),
     )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def can_go_on(record: RunRecord) -> bool:

@@ -8,7 +8,7 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rvsam_video.closing import ClosesItself
@@ -16,8 +16,7 @@ from rvsam_video.errors import OutputError, RvsamError, SourceError
 from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.behind import BackwardRun
-from rvsam_video.runs.checkpoint import Checkpoint, trusting_state
-from rvsam_video.runs.doubts import LOOK_AT, Doubts
+from rvsam_video.runs.checkpoint import Checkpoint, trusted
 from rvsam_video.runs.feed import Feed
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import Job, RunListener, RunSummary, Silent, summary_of
@@ -25,6 +24,7 @@ from rvsam_video.runs.latency import Latencies, Timings
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.runs.scores import MaskCounts
 from rvsam_video.runs.stops import Stops
+from rvsam_video.runs.visibility import Watched
 from rvsam_video.sinks.background import BackgroundWriter
 from rvsam_video.snapshot import Arrays
 from rvsam_video.sources.base import FrameSource
@@ -78,10 +78,8 @@ class Run(ClosesItself):
         self._writer: BackgroundWriter | None = None
         self._built: list[Path] | None = None
         self._timings = Timings("reading", "tracking", "writing")
-        self._latencies, self._masks = Latencies(), MaskCounts()
-        self._doubts = Doubts()
-        self._unsaved = 0
-        self._resumed = False
+        self._latencies, self._masks, self._watched = Latencies(), MaskCounts(), Watched()
+        self._unsaved, self._resumed = 0, False
         self.frames = 0
         self.last: FrameResult | None = None
         self._behind: BackwardRun | None = None
@@ -126,7 +124,7 @@ class Run(ClosesItself):
     def _stand_at(self, checkpoint: Checkpoint | None) -> None:
         """Stand where a checkpoint was made, or before the first frame."""
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
-        self._masks, self._doubts = MaskCounts(), Doubts()
+        self._masks, self._watched = MaskCounts(), Watched()
         self._resumed = checkpoint is not None
         ways = self.job.ways()
         with self._trusting():
@@ -146,14 +144,15 @@ class Run(ClosesItself):
         """Go on forward from a checkpoint."""
         self.session.restore(checkpoint.state)
         self._masks.restore(checkpoint.info)
-        self._doubts = Doubts(checkpoint.info.get(LOOK_AT))
+        self._watched = Watched(checkpoint.info)
         self.frames = int(str(checkpoint.info["frames"]))
         if self.next_frame != checkpoint.next_frame or self.frames < 0:
             msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
             raise ValueError(msg)
 
     def _trusting(self) -> AbstractContextManager[None]:
-        return trusting_state(self.folder.path, resumed=self._resumed)
+        """Tell what follows from a damaged state from faults of this program's own."""
+        return trusted(self.folder.path) if self._resumed else nullcontext()
 
     @property
     def _behind_done(self) -> bool:
@@ -240,7 +239,7 @@ class Run(ClosesItself):
             self.frames += 1
             self._masks.add(result)
             self.last = result
-            self._doubts.add(result)
+            self._watched.add(result)
             if (age := self.feed.age(result.index)) is not None:
                 self._latencies.add(age)
             self.listener.result(result)
@@ -264,7 +263,7 @@ class Run(ClosesItself):
         """
         self._unsaved = 0
         known = {} if self._behind is None else self._behind.info()
-        known |= {LOOK_AT: self._doubts.to_json(), **self._masks.values}
+        known |= {**self._watched.to_json(), **self._masks.values}
         with self._timings.of("writing"):
             self.folder.save_checkpoint(
                 Checkpoint(
@@ -370,7 +369,7 @@ class Run(ClosesItself):
             "dropped": self.feed.dropped,
             **self._masks.values,
         }
-        notes = {LOOK_AT: self._doubts.to_json()}
+        notes = self._watched.to_json()
         self.folder.update(timings=self._timings.seconds, counts=counts, notes=notes)
 
     def _tell(self) -> None:

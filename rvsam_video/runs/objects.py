@@ -36,6 +36,7 @@ from rvsam_video.sinks.base import Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import DEFAULT_SINKS
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.pictures import ImageSequence
+from rvsam_video.sources.video_file import pixel_aspect_of
 from rvsam_video.streaming.both_ways import ObjectWays
 from rvsam_video.streaming.engine import VideoSegmenter, object_direction
 from rvsam_video.streaming.scaling import Reduction
@@ -143,8 +144,9 @@ class ObjectJob(Job):
         pair = streaming_pair(options.method)
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
-        check_whole(options.prompts, _last_frame(options, source))
-        check_prompts(options.prompts, source.size)
+        check_whole(options.prompts, _frames(options, source))
+        # Cut to the picture once, with one warning; from here on every box fits.
+        options = replace(options, prompts=fitted_prompts(options.prompts, source.size))
         options.check_frames(
             [(prompt.frame, f"the prompt of {prompt.where}") for prompt in options.prompts]
         )
@@ -163,8 +165,7 @@ class ObjectJob(Job):
         # Shallow: networks are shared, and everything that is changed below is replaced, not
         # altered.
         other = copy(self)
-        other._options = replace(self._options, prompts=prompts)
-        check_prompts(prompts, self._size)
+        other._options = replace(self._options, prompts=fitted_prompts(prompts, self._size))
         other.command = other._command()
         return other
 
@@ -193,7 +194,12 @@ class ObjectJob(Job):
 
     def facts(self) -> dict[str, Json]:
         """Return the name and size of the video."""
-        return {"video": str(self._context.video_id), "size": list(self._size)}
+        names = object_names(self._options.prompts)
+        return {
+            "video": str(self._context.video_id),
+            "size": list(self._size),
+            "names": {str(key): name for key, name in names.items()},
+        }
 
     def begin(self, folder: Path) -> None:
         """Write what is followed into the folder, to be replayed.
@@ -218,22 +224,24 @@ class ObjectJob(Job):
         return [*([] if self._ways is None else self._ways.notes()), *late]
 
 
-def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> None:
-    """Check that prompts go together, and fit frames of (width, height) pixels.
+def fitted_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> list[Prompt]:
+    """Check that prompts go together; return them fitted to frames of (width, height) pixels.
 
     Raises:
         PromptError: if one does not.
     """
     object_names(prompts)
-    for prompt in merge_prompts(prompts):
-        check_against_frame(prompt, frame_size)
+    merge_prompts(prompts)
+    return [check_against_frame(prompt, frame_size) for prompt in prompts]
 
 
-def _last_frame(options: RunOptions, source: FrameSource) -> int | None:
-    """Return how many frames are read, if that is certain."""
-    counts = [options.max_frames, source.frame_count if source.counted else None]
-    known = [count for count in counts if count is not None]
-    return min(known) if known else None
+def _frames(options: RunOptions, source: FrameSource) -> int | None:
+    """Return how many frames there are for prompts, if that is certain."""
+    limit = options.max_frames
+    # A look at the beginning may leave later prompts unused, but not all of them.
+    if limit is not None and all(prompt.frame >= limit for prompt in options.prompts):
+        return limit
+    return source.frame_count if source.counted else None
 
 
 def _followed(prompts: Sequence[Prompt]) -> str:
@@ -261,7 +269,11 @@ def sink_context(
     source: FrameSource, background: tuple[int, int, int] = (0, 255, 0)
 ) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
-    context = SinkContext(Path(source.name).stem or source.name, background=background)
+    context = SinkContext(
+        Path(source.name).stem or source.name,
+        background=background,
+        pixel_aspect=pixel_aspect_of(source),
+    )
     # Two pictures of one name, from two folders, would overwrite each other's masks.
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
         files = [path.name for path in source.paths]

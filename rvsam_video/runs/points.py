@@ -25,6 +25,7 @@ from rvsam_video.sinks.base import POINT_RUN_SINKS, Sink, SinkContext, create_si
 from rvsam_video.sinks.names import POINT_SINKS
 from rvsam_video.sources.backward import goes_back
 from rvsam_video.sources.base import FrameSource
+from rvsam_video.sources.video_file import pixel_aspect_of
 from rvsam_video.streaming.both_ways import PointWays
 from rvsam_video.streaming.directions import chosen_direction
 from rvsam_video.streaming.scaling import Reduction
@@ -106,7 +107,7 @@ class PointJob(Job):
         self._direction = chosen_direction(
             options.direction, frames, first, again=goes_back(source), name=source.name
         )
-        self._context = SinkContext(queries=self._queries)
+        self._context = SinkContext(queries=self._queries, pixel_aspect=pixel_aspect_of(source))
         # Only to check the names, before networks are loaded.
         create_sinks(options.save, options.out, self._context, POINT_RUN_SINKS)
         ready([part])

@@ -1,8 +1,9 @@
 """Video files through decord: frames in any order. An extra: `pip install 'rvsam-video[decord]'`.
 
 For jumping about in ordinary MP4 files. It reads fewer formats than PyAV does and less of damaged
-files, and which frames of these it loses differs from one reading to the next. Without a word, it
-repeats frames of MPEG-TS and gives those that an edit list cuts away. Pictures stay mirrored. It
+files, and which frames of these it loses differs from one reading to the next. Without a word it
+would repeat frames of MPEG-TS, give those that an edit list cuts away, and leave pictures mirrored
+or HDR dark; so files are refused of which it gives other frames, times or colours than PyAV. It
 writes some of its failures to standard error.
 """
 
@@ -14,13 +15,16 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.frame import Frame, Image
 from rvsam_video.sources.base import BadFrames, ReadReport, Tally
+from rvsam_video.sources.container import open_container, video_stream
 from rvsam_video.sources.part import WHOLE, ClipPart, nothing_there
 from rvsam_video.sources.place import Place
+from rvsam_video.sources.video_file import VideoSource
 
 
 class DecordVideo(ClosesItself):
@@ -37,7 +41,7 @@ class DecordVideo(ClosesItself):
 
     Raises:
         UsageError: if decord is not installed.
-        SourceError: if decord cannot read the file.
+        SourceError: if decord cannot read the file, or not as PyAV does.
     """
 
     live = False
@@ -56,10 +60,17 @@ class DecordVideo(ClosesItself):
             self._reader = _decord().VideoReader(place.target)
             # The first frame at once: for its size, and since opening alone does not show that it
             # decodes.
-            height, width = _pixels(self._reader[0]).shape[:2]
+            first = _pixels(self._reader[0])
+            times = np.asarray(self._reader.get_frame_timestamp(range(len(self._reader))))[:, 0]
         except _failures() as error:
             msg = f"{self.name} cannot be read by decord; choose the reader 'pyav' instead"
             raise SourceError(msg) from error
+        if (difference := _difference(place, first, times)) is not None:
+            msg = (
+                f"{self.name} is not read alike by decord ({difference}); choose the reader 'pyav'"
+            )
+            raise SourceError(msg)
+        height, width = first.shape[:2]
         self.size = (width, height)
         self._count = len(self._reader)
         self._wanted = self._indices(part)
@@ -149,6 +160,43 @@ class DecordVideo(ClosesItself):
             raise SourceError(f"{self.name} was closed; open it again to read it")
         image = _pixels(self._reader[index])
         return Frame(index, float(self._reader.get_frame_timestamp(index)[0]), image)
+
+
+_MOST_SECONDS = 0.001
+"""Differences of times up to this come from rounding."""
+
+_MOST_SHADES = 6.0
+"""Mean difference of shades, of 255, that two ways to convert the same colours can have."""
+
+
+def _difference(place: Place, first: Image, times: NDArray[np.float64]) -> str | None:
+    """Say in what decord differs from PyAV; None if it does not."""
+    own = _times_of_packets(place)
+    if len(own) != len(times):
+        return f"{len(times)} frames instead of {len(own)}"
+    distance = np.abs(own - times)
+    if not (distance <= _MOST_SECONDS).all():
+        index = int(distance.argmax())
+        return f"frame {index} at {times[index]:.6g} s instead of {own[index]:.6g} s"
+    with VideoSource(place) as source:
+        image = next(iter(source)).image
+    if image.shape != first.shape:
+        return "pictures of another size"
+    shades = float(np.abs(image.astype(np.int16) - first).mean())
+    return "other colours, or mirrored" if shades > _MOST_SHADES else None
+
+
+def _times_of_packets(place: Place) -> NDArray[np.float64]:
+    """Return when the frames are shown, without decoding them."""
+    with open_container(place) as container:
+        stream = video_stream(container, place.name)
+        times = [
+            float(packet.pts * packet.time_base)
+            for packet in container.demux(stream)
+            # An edit list cuts some away.
+            if packet.size and packet.pts is not None and not packet.is_discard
+        ]
+    return np.unique(times)
 
 
 def _decord() -> Any:  # noqa: ANN401 (decord has no types)

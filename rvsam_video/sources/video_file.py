@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from fractions import Fraction
 from threading import Lock
 from weakref import WeakSet
 
@@ -14,9 +15,9 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
 from rvsam_video.sources.backward import falling_again
-from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally
+from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, FrameSource, ReadReport, Tally
 from rvsam_video.sources.container import lost, open_container, video_stream
-from rvsam_video.sources.conversion import Converter, displayed_size
+from rvsam_video.sources.conversion import Converter, displayed_size, orientation_of
 from rvsam_video.sources.decoding import VideoDecoder
 from rvsam_video.sources.part import WHOLE, ClipPart, Moment, PartCounter, nothing_there
 from rvsam_video.sources.pieces import PieceReader, Plan
@@ -68,6 +69,7 @@ class VideoSource(ClosesItself):
         self.frame_count = part.expected(self._tally.expected, reading.rate)
         # How many of them lie in a part is an estimate in any case.
         self.counted = self._tally.counted and part.whole
+        self.pixel_aspect = reading.pixel_aspect
 
     @property
     def rereadable(self) -> bool:
@@ -174,6 +176,11 @@ class VideoSource(ClosesItself):
             reading.close()
 
 
+def pixel_aspect_of(source: FrameSource) -> Fraction:
+    """Return how wide the displayed pixels of a source are, their height being 1."""
+    return source.pixel_aspect if isinstance(source, VideoSource) else Fraction(1)
+
+
 class Reading:
     """An iterator over the decoded pictures of a video.
 
@@ -189,6 +196,7 @@ class Reading:
         tally: the account of this pass.
         rate: frames per second, roughly.
         size: (width, height) of the first picture in pixels, as displayed.
+        pixel_aspect: width of a displayed pixel, its height being 1.
         endless: whether the video does not say when it will end, as a live stream.
         ended: whether all pictures were taken, or the video was lost.
 
@@ -210,6 +218,9 @@ class Reading:
             self.close()
             raise SourceError(_nothing_in(place.name, self.tally))
         self.size = displayed_size(self._first[1])
+        # Turned by a quarter, pixels that were wide are high.
+        turned = orientation_of(self._first[1]).transpose
+        self.pixel_aspect = 1 / self._aspect if turned and self._aspect > 0 else self._aspect
 
     def _begin(self, landing: Landing | None = None, *, stop: bool) -> None:
         """Open the video and stand before its first picture, or near a landing."""
@@ -226,6 +237,7 @@ class Reading:
         except BaseException:
             self.close()
             raise
+        self._aspect = stream.sample_aspect_ratio or Fraction(1)
         self.rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
         self.endless = not self._container.duration
         self.tally, self._pictures = decoder.tally, decoder.pictures()

@@ -3,8 +3,8 @@
 A container is sought by time, but results count frames. So the number of the frame that decoding
 begins with is counted: from the file's index where it lists every packet (MP4, MOV, AVI), else by
 reading the packets before it without decoding them. Where either is not certain, there is no
-landing, and the file is decoded from its beginning. Pieces that were decoded before are found again by
-their time stamps, each from the key picture before it.
+landing, and the file is decoded from its beginning. Pieces that were decoded before are found
+again by their time stamps, each from the key picture before it.
 """
 
 from __future__ import annotations

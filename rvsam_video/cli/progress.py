@@ -82,17 +82,18 @@ class BarReporter(Reporter):
     """A bar with frames per second and time left on standard error; sentences around it.
 
     Args:
-        what: is being done to the frames.
+        what: is being done.
+        unit: of the speed, for what is counted.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, unit: str = "fps") -> None:
         from rich.console import Console
         from rich.progress import Progress
 
         console = Console(stderr=True)
         # Into a file or pipe a bar would be noise; sentences still go there.
         hidden = not console.is_terminal
-        self._bar = Progress(*_columns(), console=console, transient=True, disable=hidden)
+        self._bar = Progress(*_columns(unit), console=console, transient=True, disable=hidden)
         self._what = what
         self._task: TaskID | None = None
 
@@ -121,12 +122,18 @@ class BarReporter(Reporter):
             click.echo(line)
 
 
-def reporter_for(*, as_json: bool, what: str = "tracking") -> Reporter:
-    """Return what shows a run to machines or to people; `what` is being done to the frames."""
-    return JsonReporter() if as_json else BarReporter(what)
+def reporter_for(*, as_json: bool, what: str = "tracking", unit: str = "fps") -> Reporter:
+    """Return what shows a run to machines or to people.
+
+    Args:
+        as_json: whether to machines.
+        what: is being done.
+        unit: of the speed, for people.
+    """
+    return JsonReporter() if as_json else BarReporter(what, unit)
 
 
-def _columns() -> list[ProgressColumn]:
+def _columns(unit: str) -> list[ProgressColumn]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -142,7 +149,7 @@ def _columns() -> list[ProgressColumn]:
 
         def render(self, task: Task) -> Text:
             """Return the speed, or a dash before it is known."""
-            return Text("- fps" if task.speed is None else f"{task.speed:.1f} fps")
+            return Text(f"- {unit}" if task.speed is None else f"{task.speed:.1f} {unit}")
 
     return [
         TextColumn("{task.description}"),

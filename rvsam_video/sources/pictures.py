@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image as PillowImage
@@ -141,13 +142,29 @@ class ImageSequence(ClosesItself):
 def _load(path: Path, tally: Tally) -> Image | None:
     """Read one picture as (H, W, 3) uint8 RGB; None, and a note in `tally`, if that fails."""
     try:
-        with PillowImage.open(path) as picture:
-            return _to_rgb(picture)
-    except _UNREADABLE as error:
+        return decode_picture(path, str(path))
+    except SourceError as error:
         tally.bad += 1
         if tally.bad <= MOST_NAMED:
-            tally.note(f"{path} cannot be read ({_reason(error)})")
+            tally.note(str(error))
         return None
+
+
+def decode_picture(file: Path | BinaryIO, name: str) -> Image:
+    """Read one picture as (H, W, 3) uint8 RGB, upright.
+
+    Args:
+        file: its path, or its bytes.
+        name: what to call it in messages.
+
+    Raises:
+        SourceError: if it is damaged, or no picture.
+    """
+    try:
+        with PillowImage.open(file) as picture:
+            return _to_rgb(picture)
+    except _UNREADABLE as error:
+        raise SourceError(f"{name} cannot be read ({_reason(error)})") from error
 
 
 def _to_rgb(picture: PillowImage.Image) -> Image:

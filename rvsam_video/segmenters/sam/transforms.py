@@ -48,7 +48,11 @@ class Geometry:
     @property
     def resized(self) -> tuple[int, int]:
         """(width, height) once the longest side is 1024; halves are rounded up."""
-        scale = IMAGE_SIZE / max(self.width, self.height)
+        return self.fitted(IMAGE_SIZE)
+
+    def fitted(self, side: int) -> tuple[int, int]:
+        """Return (width, height) once the longest side is `side`; halves are rounded up."""
+        scale = side / max(self.width, self.height)
         # Half up, not to even as round() does; a thread-like picture keeps one pixel.
         width, height = (max(1, int(side * scale + 0.5)) for side in (self.width, self.height))
         return width, height
@@ -68,12 +72,19 @@ class Geometry:
         return np.asarray(np.asarray(xy, np.float64) / scale)
 
 
-def resize_longest_side(image: Image) -> Image:
-    """Resize an (H, W, 3) uint8 picture, bilinear with antialiasing, to a longest side of 1024."""
-    size = Geometry.of(image).resized
+def resize_longest_side(image: Image, side: int = IMAGE_SIZE) -> Image:
+    """Resize an (H, W, 3) uint8 picture, bilinear with antialiasing, to this longest side."""
+    size = Geometry.of(image).fitted(side)
     # Pillow and not OpenCV: it antialiases when it shrinks, as the checkpoints were trained with.
     picture = PillowImage.fromarray(np.ascontiguousarray(image))
     return np.asarray(picture.resize(size, PillowImage.Resampling.BILINEAR))
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Turn (..., 3, H, W) red, green and blue from 0 to 255 into the values that networks take."""
+    mean = torch.tensor(_PIXEL_MEAN, device=pixels.device)[:, None, None]
+    std = torch.tensor(_PIXEL_STD, device=pixels.device)[:, None, None]
+    return (pixels - mean) / std
 
 
 def network_input(image: Image, device: torch.device) -> Tensor:
@@ -88,11 +99,9 @@ def network_input(image: Image, device: torch.device) -> Tensor:
     """
     # Copied: the array is Pillow's and not to be written to.
     pixels = torch.tensor(resize_longest_side(image), device=device).permute(2, 0, 1)
-    mean = torch.tensor(_PIXEL_MEAN, device=device)[:, None, None]
-    std = torch.tensor(_PIXEL_STD, device=device)[:, None, None]
     # Padded after normalising: exactly 0, the mean colour, and not black.
     square = torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
-    square[0, :, : pixels.shape[1], : pixels.shape[2]] = (pixels - mean) / std
+    square[0, :, : pixels.shape[1], : pixels.shape[2]] = normalise(pixels)
     return square
 
 

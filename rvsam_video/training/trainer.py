@@ -199,7 +199,7 @@ class Trainer:
         self._judge(norm)
         if self._average is not None:
             self._average.update()
-        self._group.loss += float(loss)
+        self._group.loss += float(loss.detach())
         self._group.norm += norm
         self._group.count += 1
         self._step += 1

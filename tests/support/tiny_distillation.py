@@ -28,14 +28,14 @@ RECIPE = Recipe(epochs=20, batch=8, rate=1e-2, rate_batch=8, warm_up=0.0)
 
 
 class TinyEncoder(nn.Sequential):
-    """16 channels inside, 256 outside, a position for every 16 x 16 pixels, no BatchNorm."""
+    """Few channels inside, 256 outside, a position for every 16 x 16 pixels, no BatchNorm."""
 
-    def __init__(self, norm: bool = False) -> None:
+    def __init__(self, width: int = 32, norm: bool = False) -> None:
         super().__init__(
-            nn.Conv2d(3, 16, 16, 16),
-            nn.BatchNorm2d(16) if norm else nn.GroupNorm(2, 16),
+            nn.Conv2d(3, width, 16, 16),
+            nn.BatchNorm2d(width) if norm else nn.GroupNorm(2, width),
             nn.GELU(),
-            nn.Conv2d(16, 256, 1),
+            nn.Conv2d(width, 256, 1),
         )
 
 
@@ -75,7 +75,7 @@ def make_pictures(folder: Path, count: int) -> Path:
 
 def make_teacher() -> Teacher:
     torch.manual_seed(1)
-    encoder = TinyEncoder().eval()
+    encoder = TinyEncoder(4).eval()
     sam = sam_around(nn.Identity())
     deterministic_weights.fill(sam, gain=1.3)
     decoder = {

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from .tables import TableRows
 
+if TYPE_CHECKING:
     from .metrics.points import PointScores
     from .tapvid.clips import PointReport
     from .uvo.scores import TrackReport
@@ -28,15 +27,6 @@ _POINT_COLUMNS = {
 """The three numbers that papers give, and what the public evaluation code calls them."""
 
 _DASH = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class TableRows:
-    """A small table: a title, the headings, and the cells of each row."""
-
-    title: str
-    headings: tuple[str, ...]
-    cells: tuple[tuple[str, ...], ...]
 
 
 def track_values(report: TrackReport) -> dict[str, object]:
@@ -110,23 +100,6 @@ def point_table(report: PointReport) -> TableRows:
     cells = [_point_cells(name, scores) for name, scores in report.clips.items()]
     mean = _point_cells(f"mean of {len(cells)}", report.mean)
     return TableRows("TAP-Vid, percent", ("clip", *_POINT_COLUMNS), (*cells, mean))
-
-
-def show(tables: Sequence[TableRows], console: Console) -> None:
-    """Print tables, whole even where the screen is narrow."""
-    from rich.table import Table
-
-    for rows in tables:
-        if rows.title:
-            console.print(rows.title, markup=False, highlight=False, soft_wrap=True)
-        table = Table()
-        for at, heading in enumerate(rows.headings):
-            left = at == 0 and len(rows.cells) > 1
-            # A name on the left, numbers on the right so that their points stand below each other.
-            table.add_column(heading, justify="left" if left else "right", no_wrap=True)
-        for cells in rows.cells:
-            table.add_row(*cells)
-        console.print(table, width=max(console.width, 80), markup=False)
 
 
 def _point_cells(name: str, scores: PointScores) -> tuple[str, ...]:

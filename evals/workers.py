@@ -140,8 +140,11 @@ def _work(
     answers: Connection,
 ) -> None:
     """Work in a process of its own."""
-    # Ctrl-C reaches all processes of a terminal; the first one decides for all.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and a closed terminal reach all processes of it, and service managers send SIGTERM to
+    # all of a service; the first process decides for all.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     try:
         for index in shared.take(len(items)):
             answers.send((index, function(items[index], shared.tick)))
@@ -213,7 +216,7 @@ class _Crew:
         for answers, process in self._processes.items():
             process.join(_PATIENCE)
             # Those that have not noticed in time.
-            process.terminate()
+            process.kill()
             answers.close()
 
 

@@ -34,6 +34,18 @@ class Frame:
         return width, height
 
 
+def nearest_pixels(length: int, wanted: int) -> NDArray[np.int64]:
+    """Return which of `length` pixels each of `wanted` pixels takes, as PyTorch resizes masks.
+
+    The rule is that of `torch.nn.functional.interpolate` with `mode="nearest"`: the pixel that the
+    upper left corner is in.
+    """
+    # All of it in single precision: in double another pixel is hit at one size in six.
+    step = np.float32(length) / np.float32(wanted)
+    at = np.floor(np.arange(wanted, dtype=np.float32) * step).astype(np.int64)
+    return np.asarray(np.minimum(at, length - 1))
+
+
 def check_next(frame: Frame, last: Frame | None) -> None:
     """Make sure that a frame can follow another one of the same video.
 

@@ -27,6 +27,8 @@ _REASONS = {
     errno.EEXIST: _NOT_A_FOLDER,
     errno.EISDIR: "a folder stands where a file is needed; choose another folder with --out",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one with --out",
+    errno.ELOOP: "a link stands there, which is not followed; remove it, or choose another folder "
+    "with --out",
 }
 
 
@@ -34,6 +36,18 @@ def output_error(path: Path, error: OSError) -> OutputError:
     """Return the error for people that says why `path` cannot be written."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return OutputError(f"cannot write {path}: {reason}")
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse a symbolic link where a file or folder of our own belongs.
+
+    Whoever can write into a results folder could otherwise make us write anywhere.
+
+    Raises:
+        OutputError: if the path is a symbolic link.
+    """
+    if path.is_symlink():
+        raise output_error(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
 
 
 def temporary_name(name: str) -> str:
@@ -72,6 +86,9 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """
     temporary = path.with_name(temporary_name(path.name))
     with writing(path):
+        # The name is ours alone, so what stands there is left from a kill, or planted.
+        if temporary.is_symlink():
+            temporary.unlink()
         try:
             yield temporary
             if durable:
@@ -123,6 +140,7 @@ class AppendFile:
             OutputError: if the file is missing, shorter than `size`, or cannot be written.
         """
         with writing(self.path):
+            refuse_link(self.path)
             if size == 0:
                 self._file = self.path.open("wb")
             else:
@@ -131,7 +149,8 @@ class AppendFile:
 
     def _cut(self, size: int) -> BinaryIO:
         present = self.path.stat().st_size if self.path.is_file() else 0
-        if present < size:
+        # Below zero only if somebody changed the mark.
+        if not 0 <= size <= present:
             msg = (
                 f"cannot go on with {self.path}: it holds {present} bytes, but {size} had been "
                 "written; use --overwrite to start again"

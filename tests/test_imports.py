@@ -31,8 +31,9 @@ FLOORS = (
     {"ground"},
 )
 GROUND = {
-    "closing", "errors", "frame", "json_values", "mask_rle", "part_settings", "presets", "registry",
-    "results", "settings", "snapshot", "tables", "writing",
+    "closing", "errors", "frame", "images", "json_values", "limits", "mask_rle", "palette",
+    "part_settings", "picture_file", "presets", "registry", "results", "settings", "snapshot",
+    "tables", "writing",
 }  # fmt: skip
 CROWDED = 24
 
@@ -50,6 +51,8 @@ def modules() -> dict[str, Path]:
                 if parts[1] in FOLDERS:
                     continue
                 parts = parts[1:]
+            elif parts[:2] == ("demos", "examples"):
+                continue  # scripts of users, who import the package from outside
             found[".".join(part for part in parts if part != "__init__")] = path
     return found
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import WeightsError
 from ..frame import Frame
 from ..snapshot import Arrays
 
@@ -66,6 +67,36 @@ class TrackedPoints:
     xy: NDArray[np.float32]
     visible: NDArray[np.bool_]
     confidence: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        """Refuse places that are no numbers.
+
+        Raises:
+            WeightsError: if the place of a visible point, or a confidence, is not finite.
+        """
+        refuse_infinite_places(self.xy, self.visible, self.confidence)
+
+
+def refuse_infinite_places(
+    xy: NDArray[np.floating], visible: NDArray[np.bool_], confidence: NDArray[np.floating]
+) -> None:
+    """Refuse what a network with damaged weights answers.
+
+    Args:
+        xy: (..., 2) places; those of hidden points may be anything.
+        visible: (...) bool.
+        confidence: (...) how sure the tracker is.
+
+    Raises:
+        WeightsError: if the place of a visible point, or a confidence, is not finite.
+    """
+    if not (np.isfinite(xy[visible]).all() and np.isfinite(confidence).all()):
+        msg = (
+            "the tracker answered with places that are no numbers, so its weights are damaged or "
+            "the device computes wrongly; check them with `rvsam-video weights verify`, or try "
+            "--device cpu"
+        )
+        raise WeightsError(msg)
 
 
 class TrackerState(Protocol):

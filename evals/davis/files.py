@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...writing import replacing, writing
@@ -53,6 +54,54 @@ def save_tables(scores: DavisScores, folder: Path) -> list[Path]:
             # Line feeds on every system: the official files have them.
             temporary.write_text(text, encoding="utf-8", newline="\n")
     return [folder / name for name in texts]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast a sequence was tracked.
+
+    Attributes:
+        frames: how many it has.
+        seconds: that reading, tracking, segmenting and writing took, in one process.
+    """
+
+    frames: int
+    seconds: float
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames by seconds; 0 if it took no time."""
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+
+SPEEDS_FILE = "sequences.csv"
+
+
+def save_speeds(scores: DavisScores, speeds: Mapping[str, Speed], folder: Path) -> Path:
+    """Write a table with a row per sequence: objects, frames, seconds, speed and scores.
+
+    Args:
+        scores: of all sequences.
+        speeds: by sequence; those that are not known stay empty.
+        folder: for the file, `sequences.csv`.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    rows: list[Sequence[str | float]] = []
+    for sequence in scores.sequences:
+        objects, _ = sequence.j.shape
+        speed = speeds.get(sequence.name)
+        took = ["", "", ""]
+        if speed is not None:
+            took = [str(speed.frames), f"{speed.seconds:.3f}", f"{speed.frames_per_second:.3f}"]
+        j, f = (float(part.mean()) if objects else 0.0 for part in (sequence.j, sequence.f))
+        means = [f"{value:.3f}" if objects else "" for value in ((j + f) / 2, j, f)]
+        rows.append((sequence.name, str(objects), *took, *means))
+    header = ("Sequence", "Objects", "Frames", "Seconds", "FPS", "J&F-Mean", "J-Mean", "F-Mean")
+    with replacing(folder / SPEEDS_FILE) as temporary:
+        temporary.write_text(_csv(header, rows), encoding="utf-8", newline="\n")
+    return folder / SPEEDS_FILE
 
 
 def scores_json(scores: DavisScores) -> dict[str, object]:

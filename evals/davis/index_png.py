@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
+from ...mask_rle import MAX_SIDE
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
@@ -65,6 +66,10 @@ def _read_plain(data: bytes) -> IndexMap | None:
         return None
     header, packed = _chunks(data)
     width, height, depth, kind, _, _, interlaced = _HEADER.unpack(header)
+    # Before anything is inflated, here and in the general decoder: 5 MB can hold 5 GB.
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        msg = f"it is {width}x{height} pixels; the sides of a mask are 1 to {MAX_SIDE}"
+        raise ValueError(msg)
     size = height * (width + 1)
     if (
         depth != 8
@@ -74,7 +79,8 @@ def _read_plain(data: bytes) -> IndexMap | None:
         or size > len(packed) * _BEST_RATIO
     ):
         return None
-    rows = np.frombuffer(zlib.decompress(packed, bufsize=size), np.uint8)
+    # No more than the header says, whatever the data would inflate to.
+    rows = np.frombuffer(zlib.decompressobj().decompress(packed, size + 1), np.uint8)
     # Left to the general decoder, which says what is wrong.
     if len(rows) != size:
         return None

@@ -130,11 +130,28 @@ def _listed(root: Path, split: str, task: Task, year: Year) -> list[str]:
     lists = [root / "ImageSets" / folder / f"{split}.txt" for folder in folders]
     path = next((path for path in lists if path.is_file()), None)
     if path is None:
-        msg = f"there is no list {lists[0]}; name the sequences, or check the folder: {_LAYOUT}"
+        hint = _other_year(root, year)
+        msg = (
+            f"there is no list {lists[0]}; {hint}name the sequences, or check the folder: {_LAYOUT}"
+        )
         raise SourceError(msg)
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    # Some editors begin UTF-8 files with a byte order mark.
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except ValueError as error:
+        msg = f"the list {path} is not UTF-8 text; write the names of the sequences, one a line"
+        raise SourceError(msg) from error
+    lines = [line.strip() for line in text.splitlines()]
     # Once each: the list of the first release names every frame.
     return list(dict.fromkeys(_name(line) for line in lines if line))
+
+
+def _other_year(root: Path, year: Year) -> str:
+    """Return the advice to take the other release, if its lists are there."""
+    other, folders = (2016, ("2016", "480p")) if year == 2017 else (2017, ("2017",))
+    if any((root / "ImageSets" / folder).is_dir() for folder in folders):
+        return f"this looks like DAVIS {other}: use --year {other}, or "
+    return ""
 
 
 def _name(line: str) -> str:

@@ -7,18 +7,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from ...writing import replacing
+from ..sheet import BAND, FAINT, INK, Sheet
 from .scores import DavisScores
 from .scoring import SequenceScores
 
 REPORT_FILE = "report.png"
 
-_SHARP = 2
-"""Drawn this much larger and then shrunk, so that slanted lines are smooth."""
-
-_PAPER, _INK, _FAINT, _BAND = "#ffffff", "#1c1c1e", "#8a8a8e", "#f4f4f6"
 _J_COLOUR, _F_COLOUR, _TIME_COLOUR = "#3b6fb6", "#e08a3c", "#2f8f6b"
 
 _WIDTH = 1180
@@ -44,7 +41,7 @@ def draw_report(scores: DavisScores) -> Image.Image:
     # Sequences without objects have no rows in the tables either.
     sequences = [sequence for sequence in scores.sequences if len(sequence.j)]
     height = _TOP + _ROW * len(sequences) + _BOTTOM
-    page = _Page(_WIDTH, height)
+    page = Sheet(_WIDTH, height)
     summary = scores.summary()
     page.text((_NAMES[0], 16), f"DAVIS {scores.year} {scores.split}, {scores.task}", 22)
     line = "J&F {J&F-Mean:.1%}   J {J-Mean:.1%}   F {F-Mean:.1%}   (means over all objects)"
@@ -53,12 +50,12 @@ def draw_report(scores: DavisScores) -> Image.Image:
     for row, sequence in enumerate(sequences):
         top = _TOP + row * _ROW
         if row % 2 == 0:
-            page.box((0, top, _WIDTH, top + _ROW), _BAND)
+            page.box((0, top, _WIDTH, top + _ROW), BAND)
         _draw_row(page, top, sequence)
-    page.text((_TIMES[0], height - 28), "first frame", 13, _FAINT)
-    page.text((_TIMES[1], height - 28), "last frame", 13, _FAINT, anchor="ra")
-    page.text((_BARS[0], height - 28), "0", 13, _FAINT)
-    page.text((_BARS[1], height - 28), "100 %", 13, _FAINT, anchor="ra")
+    page.text((_TIMES[0], height - 28), "first frame", 13, FAINT)
+    page.text((_TIMES[1], height - 28), "last frame", 13, FAINT, anchor="ra")
+    page.text((_BARS[0], height - 28), "0", 13, FAINT)
+    page.text((_BARS[1], height - 28), "100 %", 13, FAINT, anchor="ra")
     return page.finished()
 
 
@@ -74,70 +71,32 @@ def save_report(scores: DavisScores, folder: Path) -> Path:
     return path
 
 
-class _Page:
-    """A sheet to draw on, in pixels of the finished picture."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._picture = Image.new("RGB", (width * _SHARP, height * _SHARP), _PAPER)
-        self._draw = ImageDraw.Draw(self._picture)
-
-    def text(
-        self,
-        place: tuple[float, float],
-        text: str,
-        size: int,
-        colour: str = _INK,
-        anchor: str = "la",
-    ) -> None:
-        """Write; `anchor` as in Pillow: la begins at the place, ra ends there."""
-        # Pillow's own font: no system's fonts can be counted on.
-        font = ImageFont.load_default(size * _SHARP)
-        x, y = place
-        self._draw.text((x * _SHARP, y * _SHARP), text, colour, font, anchor)
-
-    def box(self, corners: tuple[float, float, float, float], colour: str) -> None:
-        """Fill a box from (x0, y0) to (x1, y1)."""
-        x0, y0, x1, y1 = (value * _SHARP for value in corners)
-        if x1 > x0 and y1 > y0:
-            self._draw.rectangle((x0, y0, x1 - 1, y1 - 1), colour)
-
-    def line(self, points: Sequence[tuple[float, float]], colour: str, width: int) -> None:
-        """Draw a line through points (x, y)."""
-        scaled = [(x * _SHARP, y * _SHARP) for x, y in points]
-        self._draw.line(scaled, colour, width * _SHARP, joint="curve")
-
-    def finished(self) -> Image.Image:
-        """Return the picture in its size."""
-        # An average over whole pixels: a general resize would blur the text.
-        return self._picture.reduce(_SHARP)
-
-
-def _heading(page: _Page) -> None:
+def _heading(page: Sheet) -> None:
     y = _TOP - 20
     page.text((_BARS[0], y), "J", 14, _J_COLOUR)
     page.text((_BARS[0] + 16, y), "F", 14, _F_COLOUR)
-    _numbers(page, y, ("J&F", "J", "F"), _FAINT)
+    _numbers(page, y, ("J&F", "J", "F"), FAINT)
     page.text((_TIMES[0], y), "J&F over time, 0 to 100 %", 14, _TIME_COLOUR)
 
 
-def _numbers(page: _Page, y: float, texts: Sequence[str], colour: str) -> None:
+def _numbers(page: Sheet, y: float, texts: Sequence[str], colour: str) -> None:
     for right, text in zip(_VALUES, texts, strict=True):
         page.text((right, y), text, 15, colour, anchor="ra")
 
 
-def _draw_row(page: _Page, top: float, sequence: SequenceScores) -> None:
+def _draw_row(page: Sheet, top: float, sequence: SequenceScores) -> None:
     j, f = float(sequence.j.mean()), float(sequence.f.mean())
     objects = f" ({len(sequence.j)})" if len(sequence.j) > 1 else ""
     page.text((_NAMES[0], top + 14), sequence.name + objects, 15)
     left, right = _BARS
     page.box((left, top + 9, left + (right - left) * j, top + 22), _J_COLOUR)
     page.box((left, top + 24, left + (right - left) * f, top + 37), _F_COLOUR)
-    _numbers(page, top + 14, [f"{100 * value:.1f}" for value in ((j + f) / 2, j, f)], _INK)
+    _numbers(page, top + 14, [f"{100 * value:.1f}" for value in ((j + f) / 2, j, f)], INK)
     _draw_time(page, (_TIMES[0], top + 5, _TIMES[1], top + _ROW - 5), (sequence.j + sequence.f) / 2)
 
 
 def _draw_time(
-    page: _Page, corners: tuple[float, float, float, float], values: NDArray[np.float64]
+    page: Sheet, corners: tuple[float, float, float, float], values: NDArray[np.float64]
 ) -> None:
     """Draw the mean over objects, (N, T), as a line from left to right."""
     x0, y0, x1, y1 = corners

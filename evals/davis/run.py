@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
@@ -14,15 +16,18 @@ from ...errors import SourceError
 from ...json_values import Json
 from ...methods import Pair
 from ...runs.folder import RunFolder
+from ...runs.pictures import as_ranges
 from ...sinks.base import SinkContext
 from ...sinks.masks import MaskSink
 from ...sinks.names import MASK_FOLDER, PARTS_FOLDER
-from ...writing import writing
+from ...writing import refuse_link, writing
 from ..following import Follower, follower_of, noting_the_end
 from ..workers import Tick, Watch, each, share_processors
-from .files import save_tables
+from .checks import refuse_unscorable
+from .files import Speed, save_speeds, save_tables
 from .layout import DavisSequence, DavisSet, Year
 from .masks import first_objects
+from .notes import read_note, write_note
 from .report import save_report
 from .scores import DavisScores, gather
 from .scoring import SequenceScores, score_sequence
@@ -50,15 +55,23 @@ class Evaluation:
 
     Attributes:
         scores: of all sequences.
-        frames: number of frames tracked, over all parts of a resumed run.
-        seconds: that tracking them took, added up over processes.
+        speeds: by sequence, over all parts of a resumed run.
         files: tables and picture.
     """
 
     scores: DavisScores
-    frames: int
-    seconds: float
+    speeds: Mapping[str, Speed]
     files: tuple[Path, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many frames were tracked."""
+        return sum(speed.frames for speed in self.speeds.values())
+
+    @property
+    def seconds(self) -> float:
+        """How long tracking them took, added up over processes."""
+        return sum(speed.seconds for speed in self.speeds.values())
 
 
 def evaluate_davis(
@@ -91,27 +104,23 @@ def evaluate_davis(
     # Before hours of tracking: a frame that is missing would be found in the last sequence
     # otherwise.
     _check_frames(chosen)
+    refuse_unscorable(chosen)
     command = _command(chosen, method)
     with RunFolder.open(out, command, overwrite=overwrite) as folder:
-        # Folders of sequences are no files of a run's record, so they are removed here.
-        if overwrite:
-            _remove_masks(out)
+        folder.update(device=method.device, notes=method.weights())
         work = partial(_track_and_score, out=out, method=method, year=chosen.year, workers=workers)
         ledger = _Ledger(folder, chosen, watch)
         # Libraries for tracking have threads of their own, which do not survive a fork.
         with noting_the_end(folder):
             tracked = each(work, chosen.sequences, workers=workers, watch=ledger, start="spawn")
         scores = gather(chosen, [sequence.scores for sequence in tracked])
-        files = (*save_tables(scores, out), save_report(scores, out))
-        folder.finish("complete")
-        names = [sequence.name for sequence in chosen.sequences]
         counts, timings = folder.record.counts, folder.record.timings
-        return Evaluation(
-            scores,
-            sum(counts.get(name, 0) for name in names),
-            sum(timings.get(name, 0.0) for name in names),
-            files,
-        )
+        names = [sequence.name for sequence in chosen.sequences if sequence.name in timings]
+        speeds = {name: Speed(counts.get(name, 0), timings[name]) for name in names}
+        tables = [*save_tables(scores, out), save_speeds(scores, speeds, out)]
+        files = (*tables, save_report(scores, out))
+        folder.finish("complete")
+        return Evaluation(scores, speeds, files)
 
 
 class _Ledger:
@@ -130,9 +139,15 @@ class _Ledger:
     def finished(self, index: int, result: TrackedSequence) -> None:
         """Note the time, and pass it on."""
         if result.seconds is not None:
-            name = self._chosen.sequences[index].name
+            sequence = self._chosen.sequences[index]
+            name = sequence.name
             seconds = round(result.seconds, 3)
-            self._folder.update(timings={name: seconds}, counts={name: result.frames})
+            masks = as_ranges(path.name for path in mask_files(sequence))
+            self._folder.update(
+                timings={name: seconds},
+                counts={name: result.frames},
+                pictures={f"{MASK_FOLDER}/{name}": masks},
+            )
         if self._watch is not None:
             self._watch.finished(index, result)
 
@@ -161,28 +176,24 @@ def _check_frames(chosen: DavisSet) -> None:
             raise SourceError(msg)
 
 
-def _remove_masks(out: Path) -> None:
-    """Remove the masks of an earlier evaluation, and folders that are empty then."""
-    with writing(out):
-        for masks in (out / MASK_FOLDER).glob("*/"):
-            for path in masks.glob("*.png"):
-                path.unlink()
-            if not any(masks.iterdir()):
-                masks.rmdir()
+def mask_files(sequence: DavisSequence) -> list[Path]:
+    """Return the masks of a sequence, as paths below its folder."""
+    return [Path(f"{name}.png") for name in sequence.frame_ids]
 
 
 def _track_and_score(
     sequence: DavisSequence, tick: Tick, *, out: Path, method: Pair, year: Year, workers: int
 ) -> TrackedSequence:
-    masks, seconds = out / MASK_FOLDER / sequence.name, None
+    masks = out / MASK_FOLDER / sequence.name
     # Whole, since it was renamed into its place; only its score is computed again.
-    if masks.is_dir():
+    if all((masks / path).is_file() for path in mask_files(sequence)):
+        # Of a process whose answer nobody waited for any more.
+        seconds = read_note(out, sequence.name)
         for _ in sequence.truth:
             tick()
     else:
         began = time.perf_counter()
-        _track(_follower(method, workers), sequence, out, year, tick)
-        seconds = time.perf_counter() - began
+        seconds = _track(_follower(method, workers), sequence, out, year, tick, began)
     scores = score_sequence(sequence, masks.parent, year=year)
     return TrackedSequence(scores, len(sequence.truth), seconds)
 
@@ -198,8 +209,14 @@ def _follower(method: Pair, workers: int) -> Follower:
     return follower
 
 
-def _track(follower: Follower, sequence: DavisSequence, out: Path, year: Year, tick: Tick) -> None:
-    """Write the masks of a sequence aside, and move them to their place when all are there."""
+def _track(
+    follower: Follower, sequence: DavisSequence, out: Path, year: Year, tick: Tick, began: float
+) -> float:
+    """Write the masks of a sequence aside, and move them to their place when all are there.
+
+    Returns:
+        Seconds since it began.
+    """
     aside = out / PARTS_FOLDER / sequence.name
     numbers = first_objects(sequence, year)
     # Objects that show later are not known to the task: only the first annotation is given.
@@ -222,8 +239,22 @@ def _track(follower: Follower, sequence: DavisSequence, out: Path, year: Year, t
             f"{sequence.pictures} could not be read; unpack that folder again"
         )
         raise SourceError(msg)
+    seconds = time.perf_counter() - began
+    # Before the masks get their place: from then on nobody else knows how long they took.
+    write_note(out, sequence.name, seconds, [path.name for path in mask_files(sequence)])
     with writing(out):
         (out / MASK_FOLDER).mkdir(exist_ok=True)
+        _move(aside / MASK_FOLDER, out / MASK_FOLDER / sequence.name)
+        shutil.rmtree(aside)
+    return seconds
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a folder to its place; into it, if somebody keeps files of his own there."""
+    if not target.exists():
         # One step, on the same disk: the folder is there whole or not at all.
-        (aside / MASK_FOLDER).rename(out / MASK_FOLDER / sequence.name)
-        aside.rmdir()
+        source.rename(target)
+        return
+    refuse_link(target)
+    for path in source.iterdir():
+        path.replace(target / path.name)

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import SourceError
 from ..metrics.statistics import Statistics, statistics
 from ..workers import Tick, Watch, each
+from .checks import refuse_unscorable
 from .layout import DavisSequence, DavisSet, Task, Year
 from .scoring import SequenceScores, score_sequence
 
@@ -100,6 +101,8 @@ def score_davis(
     if not results.is_dir():
         msg = f"there is no folder {results}; it should hold the masks as NAME/00000.png"
         raise SourceError(msg)
+    # Before hours of scoring: what is missing would be found in the last sequence otherwise.
+    refuse_unscorable(chosen, results)
     score = partial(_score_one, results=results, task=chosen.task, year=chosen.year)
     return gather(chosen, each(score, chosen.sequences, workers=workers, watch=watch))
 

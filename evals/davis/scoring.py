@@ -77,11 +77,9 @@ class _Frames:
 
     def __init__(self, sequence: DavisSequence, results: Path, task: Task, year: Year) -> None:
         self.name = sequence.name
-        # The first frame is given, and the last is left out as well by the rules of the challenge.
-        counted = slice(None) if task == "unsupervised" else slice(1, -1)
-        self._truth = sequence.truth[counted]
-        self.ids = tuple(sequence.frame_ids[counted])
-        self._results = [results / sequence.name / f"{name}.png" for name in self.ids]
+        self._truth = sequence.truth[_counted(task)]
+        self.ids = tuple(sequence.frame_ids[_counted(task)])
+        self._results = counted_results(sequence, results, task)
         self._masks = masks_of(sequence, year)
         self._first = sequence.truth[0]
         if not self.ids:
@@ -91,7 +89,7 @@ class _Frames:
             )
             raise SourceError(msg)
         # All at once, before the first is read.
-        _refuse_missing(self._results)
+        refuse_missing(self._results)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], Path]]:
         """Yield the numbers of the annotation (with void), those of the result, and its file."""
@@ -109,7 +107,22 @@ class _Frames:
             yield truth, found, result
 
 
-def _refuse_missing(results: Sequence[Path]) -> None:
+def counted_results(sequence: DavisSequence, results: Path, task: Task) -> list[Path]:
+    """Return the masks of a sequence that count."""
+    return [results / sequence.name / f"{name}.png" for name in sequence.frame_ids[_counted(task)]]
+
+
+def _counted(task: Task) -> slice:
+    # The first frame is given, and the last is left out as well by the rules of the challenge.
+    return slice(None) if task == "unsupervised" else slice(1, -1)
+
+
+def refuse_missing(results: Sequence[Path]) -> None:
+    """Refuse masks that are not all there.
+
+    Raises:
+        SourceError: naming the first that is missing.
+    """
     missing = [path for path in results if not path.is_file()]
     if missing:
         msg = (
@@ -129,6 +142,7 @@ def _score_named(frames: _Frames, objects: int, tick: Tick) -> SequenceScores:
             msg = (
                 f"the mask {path} holds the number {highest}, but {frames.name} has {objects} "
                 f"object{'s' * (objects != 1)}; number them as in its first annotation"
+                + ("; masks of white on black are scored by --year 2016" if highest == VOID else "")
             )
             raise SourceError(msg)
         # Numbers that the first annotation does not have are background, void among them.
@@ -170,7 +184,7 @@ def _score_matched(frames: _Frames, objects: int, tick: Tick) -> SequenceScores:
     )
     # Over the whole sequence: an object cannot change its proposal from frame to frame.
     chosen = best_assignment((j.mean(axis=-1) + f.mean(axis=-1)) / 2)
-    # Rows by rising proposal and not by object, as the official tables have them.
+    # TableRows by rising proposal and not by object, as the official tables have them.
     order = np.argsort(chosen)
     matched = chosen[order], order
     return SequenceScores(frames.name, frames.ids, j[matched], f[matched])

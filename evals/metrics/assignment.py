@@ -47,7 +47,7 @@ def _placed(costs: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 class _Placing:
-    """Rows that have a column each, and the prices that show this to be the cheapest."""
+    """TableRows that have a column each, and the prices that show this to be the cheapest."""
 
     def __init__(self, costs: NDArray[np.float64]) -> None:
         rows, columns = costs.shape

@@ -8,9 +8,13 @@ even NumPy's own functions are reachable, since they trust what a pickle tells t
 from __future__ import annotations
 
 import math
+import mmap
 import pickle
+import pickletools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +40,11 @@ def load_array_pickle(path: Path) -> object:
     """
     try:
         with path.open("rb") as file:
-            return _finished(_ArrayUnpickler(file).load(), {})
+            with _mapped(file) as content:
+                _refuse_promises(content)
+            size = file.seek(0, 2)
+            file.seek(0)
+            return _finished(_ArrayUnpickler(file, size).load(), {})
     except _Refused as error:
         msg = f"{path} was not loaded: {error}"
         raise SourceError(msg) from error
@@ -56,14 +64,72 @@ class _Refused(pickle.UnpicklingError):
     """The pickle asks for what it may not have."""
 
 
+@contextmanager
+def _mapped(file: BinaryIO) -> Iterator[mmap.mmap]:
+    """Open a file as memory; unlike a read, that takes none for bytes that are not there."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
+def _refuse_promises(content: mmap.mmap) -> None:
+    """Refuse a pickle that makes the unpickler take memory for what the file does not hold.
+
+    The unpickler takes memory before it reads: for the length that stands before bytes and frames,
+    and for all numbers below the one that a value is remembered by. Ten bytes could ask for 4 GB.
+    """
+    # Reads every argument in full, and so meets one that is longer than the file.
+    for steps, (opcode, argument, _) in enumerate(pickletools.genops(cast("BinaryIO", content))):
+        if opcode.name == "FRAME" and cast("int", argument) > len(content) - content.tell():
+            msg = f"a frame of {argument} bytes in a file of {len(content)}"
+            raise ValueError(msg)
+        # Whoever pickles numbers values as they come; each has had a step of its own.
+        if opcode.name in _REMEMBERS and int(cast("int", argument)) > steps:
+            msg = f"it numbers a value {argument} after {steps} steps, as no NumPy does"
+            raise _Refused(msg)
+
+
+_REMEMBERS = frozenset(["PUT", "BINPUT", "LONG_BINPUT"])
+
+
+class _Budget:
+    """How many bytes may still be made: a short file can name one text over and over.
+
+    Args:
+        size: of the file; what it holds is made once.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, count: int) -> None:
+        """Use some of it up.
+
+        Raises:
+            _Refused: if it does not suffice.
+        """
+        self._left -= count
+        if self._left < 0:
+            msg = "it makes more bytes than it holds"
+            raise _Refused(msg)
+
+
 class _ArrayUnpickler(pickle.Unpickler):
-    """Finds the stand-ins only."""
+    """Finds the stand-ins only.
+
+    Args:
+        file: with the pickle.
+        size: of the file in bytes.
+    """
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__(file)
+        self._stand_ins = _stand_ins(_Budget(size))
 
     def find_class(self, module: str, name: str, /) -> object:
         """Return the stand-in, or refuse."""
         # Never the real thing, not even NumPy's: a list of what is allowed, not of what is
         # forbidden.
-        found = _STAND_INS.get((module, name))
+        found = self._stand_ins.get((module, name))
         if found is None:
             msg = (
                 f"it asks for {module}.{name}, and only plain values and arrays are allowed; a "
@@ -153,24 +219,32 @@ class _NewDtype:
 class _Latin1:
     """Stands for `_codecs.encode`, by which old protocols store bytes."""
 
-    __slots__ = ()
+    __slots__ = ("_budget",)
+
+    def __init__(self, budget: _Budget) -> None:
+        self._budget = budget
 
     def __call__(self, text: object, encoding: object = "latin1") -> bytes:
         if not isinstance(text, str) or encoding != "latin1":
             msg = f"it asks for the encoding {encoding!r}"
             raise _Refused(msg)
+        self._budget.take(len(text))
         return text.encode("latin-1")
 
 
 class _Bytes:
     """Stands for `bytes` and `bytearray`; old protocols make empty ones with it."""
 
-    __slots__ = ()
+    __slots__ = ("_budget",)
+
+    def __init__(self, budget: _Budget) -> None:
+        self._budget = budget
 
     def __call__(self, data: object = b"") -> bytes:
         if not isinstance(data, bytes | bytearray):
             msg = "it makes bytes out of something else"
             raise _Refused(msg)
+        self._budget.take(len(data))
         return bytes(data)
 
 
@@ -180,18 +254,23 @@ class _Kind:
     __slots__ = ()
 
 
-_STAND_INS: dict[tuple[str, str], object] = {
-    ("numpy", "ndarray"): _Kind(),
-    ("numpy", "dtype"): _NewDtype(),
-    ("_codecs", "encode"): _Latin1(),
-    **{
-        (module, name): _Bytes()
-        for module in ("builtins", "__builtin__")
-        for name in ("bytes", "bytearray")
-    },
-    **{(f"numpy.{core}.multiarray", "_reconstruct"): _NewArray() for core in ("core", "_core")},
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _ArrayOfBuffer() for core in ("core", "_core")},
-}
+def _stand_ins(budget: _Budget) -> Mapping[tuple[str, str], object]:
+    """Return all that a pickle may call, by module and name."""
+    made = _Bytes(budget)
+    return {
+        ("numpy", "ndarray"): _Kind(),
+        ("numpy", "dtype"): _NewDtype(),
+        ("_codecs", "encode"): _Latin1(budget),
+        **{
+            (module, name): made
+            for module in ("builtins", "__builtin__")
+            for name in ("bytes", "bytearray")
+        },
+        **{(f"numpy.{core}.multiarray", "_reconstruct"): _NewArray() for core in ("core", "_core")},
+        **{
+            (f"numpy.{core}.numeric", "_frombuffer"): _ArrayOfBuffer() for core in ("core", "_core")
+        },
+    }
 
 
 def _build(data: object, dtype: object, shape: object, order: str) -> NDArray[np.generic]:
@@ -205,7 +284,10 @@ def _build(data: object, dtype: object, shape: object, order: str) -> NDArray[np
     if math.prod(shape) * plain.itemsize != len(data):
         msg = f"it holds an array of shape {shape} and type {plain} in {len(data)} bytes"
         raise _Refused(msg)
-    array = np.frombuffer(bytes(data), plain)
+    # Bytes are shared, not copied: a short file can make any number of arrays of them. Those that
+    # could be changed are the unpickler's own, and nothing holds on to them.
+    array = np.frombuffer(data, plain)
+    array.flags.writeable = False
     return array.reshape(shape, order="F" if order == "F" else "C")
 
 

@@ -20,9 +20,8 @@ from ...frame import Frame
 from ...json_values import Json
 from ...methods import Pair
 from ...runs.folder import RunFolder
-from ...sinks.names import PARTS_FOLDER
 from ...sources import open_source
-from ...writing import replacing, writing
+from ...writing import replacing
 from ..following import noting_the_end, restarts_of
 from .results import TrackResults
 from .truth import TruthVideo, load_track_truth
@@ -102,9 +101,9 @@ def run_uvo(options: UvoOptions, progress: VideoProgress | None = None) -> Path:
     # Before the folder is touched: weights that are missing leave it as it was.
     engine = _engine(options)
     with RunFolder.open(options.out, _command(options), overwrite=options.overwrite) as folder:
-        if options.overwrite:
-            _remove_parts(options.out)
         results = TrackResults(options.out)
+        if options.overwrite:
+            results.remove()
         with noting_the_end(folder):
             for video in videos:
                 there = results.has(video.id)
@@ -182,7 +181,7 @@ def _follow(
     with results.video(video.id) as tracks:
         for found in engine.segment(source, (video.width, video.height)):
             size = [video.height, video.width]
-            codes = [{"size": size, "counts": code} for code in found.counts]
+            codes: list[dict[str, Json]] = [{"size": size, "counts": it} for it in found.counts]
             tracks.add(codes, found.score)
 
 
@@ -198,13 +197,6 @@ def _read(paths: list[Path], video: TruthVideo) -> Iterator[Frame]:
             )
             raise SourceError(msg)
         yield Frame(index, float(index), pictures[0])
-
-
-def _remove_parts(out: Path) -> None:
-    """Remove the tracks of an earlier evaluation."""
-    with writing(out):
-        for path in (out / PARTS_FOLDER).glob("video-*.json"):
-            path.unlink()
 
 
 def save_scores(path: Path, values: dict[str, object]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
+from ..json_list import json_list
 from ..metrics.mask_runs import TrackRuns
 from ..metrics.track_overlap import TruthTracks
 from ..metrics.tracks import (
@@ -25,8 +26,7 @@ from ..metrics.tracks import (
     track_scores,
     track_size,
 )
-from .json_list import json_list
-from .segmentations import runs_of_segmentations
+from ..segmentations import runs_of_segmentations
 from .truth import TrackTruth, TruthTrack, TruthVideo, load_track_truth
 
 Categories = Literal["ignore", "match", "pool"]
@@ -130,6 +130,10 @@ def score_track_files(
             msg = f"{results}: track {position} of the list {error}"
             raise SourceError(msg) from error
     return scorer.report()
+
+
+_SHOWN = 60
+"""Digits of a number that a message shows."""
 
 
 class TrackScorer:
@@ -245,11 +249,17 @@ def _score(entry: Mapping[str, object]) -> float:
     if isinstance(score, bool) or not isinstance(score, int | float):
         msg = f"has score {score!r}; it must be a number"
         raise ValueError(msg)
+    try:
+        value = float(score)
+    # A whole number of hundreds of digits.
+    except OverflowError:
+        value = math.nan
     # NaN has no place in an order.
-    if math.isnan(score) or score == math.inf:
-        msg = f"has score {score}; it must be finite, or -Infinity for a track without a score"
+    if math.isnan(value) or value == math.inf:
+        shown = str(score)[:_SHOWN]
+        msg = f"has score {shown}; it must be finite, or -Infinity for a track without a score"
         raise ValueError(msg)
-    return float(score)
+    return value
 
 
 def _runs(entry: Mapping[str, object], video: TruthVideo) -> TrackRuns:

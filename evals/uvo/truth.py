@@ -12,7 +12,7 @@ from ...errors import SourceError
 from ...mask_rle import MAX_SIDE
 from ..metrics.mask_runs import TrackRuns
 from ..metrics.tracks import track_size
-from .segmentations import runs_of_segmentations
+from ..segmentations import runs_of_segmentations
 
 _SHOWN = 60
 _NUMBER = (int, float)
@@ -165,8 +165,12 @@ class _Reader:
     def _track(self, record: dict[str, Any], place: str) -> TruthTrack:
         segmentations = self._field(record, "segmentations", list, place, "a list, one a frame")
         areas = self._field(record, "areas", list, place, "a list of numbers and null")
-        if not all(area is None or isinstance(area, _NUMBER) for area in areas):
-            self._refuse(place, "has areas that are neither numbers nor null")
+        # As large as a picture may be at most, so that sums of them stay numbers.
+        if not all(
+            area is None or (isinstance(area, _NUMBER) and 0 <= area <= MAX_SIDE**2)
+            for area in areas
+        ):
+            self._refuse(place, f"has areas that are neither null nor 0 to {MAX_SIDE**2}")
         return TruthTrack(
             place,
             self._whole(record, "category_id", place),

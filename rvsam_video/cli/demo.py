@@ -35,13 +35,13 @@ def command(
     **given: Unpack[MethodArguments],
 ) -> int:
     """Track a rendered clip with exact truth; needs no file and no download."""
-    from rvsam_video.cli.main import INTERRUPTED
+    from rvsam_video.cli.ending import stop_when_asked
     from rvsam_video.cli.progress import reporter_for
-    from rvsam_video.cli.running import ShowRun, stop_on_interrupt, summary_values
+    from rvsam_video.cli.running import ShowRun, summary_values
     from rvsam_video.demos.run import run_demo
 
     reporter = reporter_for(as_json=as_json)
-    with reporter, stop_on_interrupt(reporter) as asked:
+    with reporter, stop_when_asked(reporter.say) as asked:
         method = method_of(given)
         method.resolve()  # a wrong name should not wait for the clip
         reporter.say(f"rendering {frames} frames")
@@ -55,7 +55,7 @@ def command(
         )
         scores = {str(item.object_id): round(item.mean_iou, 4) for item in report.objects}
         reporter.end({**summary_values(report.run), "mean_iou": scores}, _lines(report))
-    return 0 if report.run.status == "complete" else INTERRUPTED
+    return 0 if report.run.status == "complete" else asked.exit_code
 
 
 def _lines(report: DemoReport) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,11 +11,9 @@ from collections.abc import Sequence
 import click
 
 from rvsam_video import __version__
+from rvsam_video.cli.ending import ending_in_order, exit_code_of, print_nowhere
 from rvsam_video.cli.group import Later, LazyGroup
 from rvsam_video.errors import RvsamError
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 _GROUPS = "rvsam_video.cli.benchmarks.groups"
 _COMMANDS = {
@@ -31,6 +30,10 @@ _COMMANDS = {
     "eval": Later(_GROUPS, "Run the tracker on a benchmark and score what comes out.", "evaluate"),
     "export": Later(
         "rvsam_video.cli.export", "Write a network for ONNX Runtime, OpenVINO or Core ML."
+    ),
+    "finish": Later(
+        "rvsam_video.cli.finish",
+        "Make the files of a run that was killed from what it had written.",
     ),
     "info": Later(
         "rvsam_video.cli.info", "Show versions, trackers and segmenters, or what a video holds."
@@ -73,24 +76,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; those of the process by default.
 
     Returns:
-        0 if all went well, 1 for a failed run, 2 for bad usage, 130 after Ctrl-C.
+        0 if all went well, 1 for a failed run, 2 for bad usage, 130 after Ctrl-C, 143 after SIGTERM
+        and 129 after a closed terminal.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _with_negative_places(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        code = group.main(args=given, prog_name="rvsam-video", standalone_mode=False)
+        with ending_in_order():
+            code = group.main(args=given, prog_name="rvsam-video", standalone_mode=False)
     except click.ClickException as error:
         return _report(given, error, _click_message(error), error.exit_code)
     except RvsamError as error:
         return _report(given, error, str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        return _report(given, error, "interrupted", INTERRUPTED)
+        return _report(given, error, "interrupted", exit_code_of(error))
     except BrokenPipeError:
+        # What is still in the buffer would fail again when the program ends.
+        print_nowhere(sys.stdout)
         return 1
     except Exception as error:
         # A person is owed one sentence, whatever happened.
         text = f"{type(error).__name__}: {error} (a bug; add --debug for the traceback)"
         return _report(given, error, text, 1)
     return code if isinstance(code, int) else 0
+
+
+_PLACES = ("--points", "--point", "--box")
+_NEGATIVE = re.compile(r"-[0-9.]")
+
+
+def _with_negative_places(given: list[str]) -> list[str]:
+    """Make negative coordinates values of their options: click takes them for options."""
+    split: list[str] = []
+    for word in given:
+        name, equals, value = word.partition("=")
+        # A space in front is a word like any other to click, and nothing to those who read places.
+        if equals and name in _PLACES and _NEGATIVE.match(value):
+            split += [name, f" {value}"]
+        elif split and split[-1] in _PLACES and _NEGATIVE.match(word):
+            split.append(f" {word}")
+        else:
+            split.append(word)
+    return split
 
 
 def entry() -> None:

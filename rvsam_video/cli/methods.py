@@ -30,6 +30,16 @@ class TrackerArguments(TypedDict):
     device: str
 
 
+class SegmenterArguments(TypedDict):
+    """What `segmenter_options` gives a command."""
+
+    segmenter: str
+    checkpoint: Path | None
+    segmenter_option: tuple[str, ...]
+    backend: str
+    device: str
+
+
 class MethodArguments(TrackerArguments):
     """What `method_options` gives a command."""
 
@@ -41,6 +51,9 @@ class MethodArguments(TrackerArguments):
     seed: int
 
 
+_DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps."
+)
 _TRACKER_OPTIONS = (
     click.option(
         "--tracker",
@@ -61,24 +74,28 @@ _TRACKER_OPTIONS = (
         help="A setting of the tracker; rvsam-video info --settings TRACKER lists them. "
         "Repeatable.",
     ),
-    click.option(
-        "--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps."
-    ),
+    _DEVICE,
 )
 
+_PRESET = click.option(
+    "--preset",
+    help="Settings with a tracker and a segmenter: paper, paper-r3, paper-reinit, live or "
+    "accurate.",
+)
+_SEGMENTER = click.option(
+    "--segmenter",
+    default=OPEN_CHOICE,
+    show_default=True,
+    help="auto: that of the preset; else repvit-sam if its weights are there (rvsam-video "
+    "weights fetch repvit-sam), else grabcut, which needs none.",
+)
+_LEARNED_SEGMENTER = click.option(
+    "--segmenter",
+    default="repvit-sam",
+    show_default=True,
+    help="What is evaluated; rvsam-video info lists all.",
+)
 _SEGMENTER_OPTIONS = (
-    click.option(
-        "--preset",
-        help="Settings with a tracker and a segmenter: paper, paper-r3, paper-reinit, live or "
-        "accurate.",
-    ),
-    click.option(
-        "--segmenter",
-        default=OPEN_CHOICE,
-        show_default=True,
-        help="auto: that of the preset; else repvit-sam if its weights are there (rvsam-video "
-        "weights fetch repvit-sam), else grabcut, which needs none.",
-    ),
     click.option(
         "--checkpoint",
         type=_FILE,
@@ -97,8 +114,8 @@ _SEGMENTER_OPTIONS = (
         show_default=True,
         help="What runs the image encoder of a learned segmenter.",
     ),
-    click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True),
 )
+_SEED = click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 
 
 def tracker_options(function: _Function) -> _Function:
@@ -108,7 +125,31 @@ def tracker_options(function: _Function) -> _Function:
 
 def method_options(function: _Function) -> _Function:
     """Add the options of `MethodArguments`."""
-    return with_options(function, (*_SEGMENTER_OPTIONS, *_TRACKER_OPTIONS))
+    options = (_PRESET, _SEGMENTER, *_SEGMENTER_OPTIONS, _SEED, *_TRACKER_OPTIONS)
+    return with_options(function, options)
+
+
+def segmenter_options(function: _Function) -> _Function:
+    """Add the options of `SegmenterArguments`."""
+    return with_options(function, (_LEARNED_SEGMENTER, *_SEGMENTER_OPTIONS, _DEVICE))
+
+
+def segmenter_of(given: SegmenterArguments) -> Method:
+    """Return what the options of a command ask for.
+
+    Raises:
+        UsageError: if one has not the form NAME=VALUE.
+    """
+    from rvsam_video.methods import Method
+    from rvsam_video.part_settings import words_of
+
+    return Method(
+        segmenter=given["segmenter"],
+        checkpoint=given["checkpoint"],
+        segmenter_options=words_of(given["segmenter_option"], "--segmenter-option"),
+        device=given["device"],
+        backend=given["backend"],
+    )
 
 
 def tracker_of(given: TrackerArguments) -> Method:
@@ -141,19 +182,18 @@ def method_of(
     Raises:
         UsageError: if there is no such preset, or an option has not the form NAME=VALUE.
     """
-    from rvsam_video.part_settings import words_of
     from rvsam_video.presets import find_preset
     from rvsam_video.settings import SegmentationSettings
 
     preset = given["preset"]
     base = SegmentationSettings() if preset is None else find_preset(preset).settings
+    tracker = tracker_of(given)
     return replace(
-        tracker_of(given),
+        segmenter_of(given),
         preset=preset,
-        segmenter=given["segmenter"],
-        checkpoint=given["checkpoint"],
-        segmenter_options=words_of(given["segmenter_option"], "--segmenter-option"),
-        backend=given["backend"],
+        tracker=tracker.tracker,
+        tracker_checkpoint=tracker.tracker_checkpoint,
+        tracker_options=tracker.tracker_options,
         settings=replace(
             base,
             seed=given["seed"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 RUNS = Path("rvsam-runs")
 
+_WILD = re.compile(r"[*?\[]|%[0-9]*d")
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -22,6 +25,7 @@ class RunArguments(TypedDict):
     source: str
     overwrite: bool
     max_frames: int | None
+    fps: float | None
     reader: Reader
     on_bad_frame: BadFrames
     live: Literal["drop", "block"] | None
@@ -31,6 +35,11 @@ class RunArguments(TypedDict):
 _RUN_OPTIONS = (
     click.option("--overwrite", is_flag=True, help="Start again where another run has been."),
     click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames."),
+    click.option(
+        "--fps",
+        type=click.FloatRange(0, min_open=True),
+        help="Frames per second of pictures.  [default: 25, or an animation's own times]",
+    ),
     click.option(
         "--reader",
         type=click.Choice(["pyav", "decord"]),
@@ -63,6 +72,15 @@ _RUN_OPTIONS = (
     ),
 )
 
+mask_mode_option = click.option(
+    "--mask-mode",
+    type=click.Choice(["auto", "one", "ids"]),
+    default="auto",
+    show_default=True,
+    help="How mask images are read: as they look; all that is bright as one object; or every "
+    "number of a pixel as an object.",
+)
+
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -90,6 +108,7 @@ def reading_of(given: RunArguments) -> RunArguments:
         "source": given["source"],
         "overwrite": given["overwrite"],
         "max_frames": given["max_frames"],
+        "fps": given["fps"],
         "reader": given["reader"],
         "on_bad_frame": given["on_bad_frame"],
         "live": given["live"],
@@ -107,6 +126,38 @@ def report_options(function: _Function) -> _Function:
     )
 
 
+_WORDS_AROUND_FILE = re.compile(r"(?:[^\W_][\w.-]*:)?(.*?)(?:@[0-9.s]+)?", re.DOTALL)
+
+
+def refuse_own_results(out: Path, inputs: Sequence[str]) -> None:
+    """Refuse to read what starting again would remove; after a kill nobody could go on.
+
+    Args:
+        out: the run folder that is to be begun anew.
+        inputs: everything on the command line that may name a file, with what stands around it.
+
+    Raises:
+        UsageError: if one of them is a result of the run in the folder.
+    """
+    from rvsam_video.errors import UsageError
+    from rvsam_video.runs.layout import PROMPTS_FILE, RUN_FILE
+
+    if not (out / RUN_FILE).exists():
+        return
+    for text in inputs:
+        match = _WORDS_AROUND_FILE.fullmatch(text)
+        for name in {text, match[1] if match else text}:
+            path = Path(name)
+            # Prompts are written anew in one step, so they are there at every moment.
+            kept = path.name == PROMPTS_FILE and path.parent.resolve() == out.resolve()
+            if name and path.exists() and not kept and path.resolve().is_relative_to(out.resolve()):
+                msg = (
+                    f"{path} is in the run folder {out}, whose results --overwrite removes; copy "
+                    "it elsewhere first, or choose another folder with --out"
+                )
+                raise UsageError(msg)
+
+
 def names_in(text: str) -> tuple[str, ...]:
     """Split names that are separated by commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
@@ -114,6 +165,18 @@ def names_in(text: str) -> tuple[str, ...]:
 
 def run_name(source: str) -> str:
     """A folder name made from a path, address or camera number."""
-    stem = Path(source.rstrip("/\\")).stem if not source.isdigit() else f"camera-{source}"
+    if source.isdigit():
+        return f"camera-{source}"
+    if source == "-":
+        return "stdin"
+    plain = source.rstrip("/\\")
+    # frames/*.png and frames/%05d.png are the run "frames"; the current folder has a name, too.
+    path = Path(plain)
+    if "://" not in plain:
+        while _WILD.search(path.name) and not path.exists():
+            path = path.parent
+        if path.name in {"", ".", ".."}:
+            path = path.resolve()
+    stem = path.name if path.is_dir() else path.stem
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in stem)
-    return safe.strip("._") or "stdin"
+    return safe.strip("._") or "run"

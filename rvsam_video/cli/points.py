@@ -13,23 +13,27 @@ from rvsam_video.cli.methods import TrackerArguments, tracker_of, tracker_option
 from rvsam_video.cli.options import (
     RUNS,
     RunArguments,
+    mask_mode_option,
     names_in,
     out_option,
     reading_of,
+    refuse_own_results,
     report_options,
     run_name,
     run_options,
 )
 
 if TYPE_CHECKING:
+    from rvsam_video.prompts.masks import MaskMode
     from rvsam_video.prompts.prompt import Prompt
+    from rvsam_video.prompts.words import Video
 
 
 class PointArguments(RunArguments, TrackerArguments):
     """The options that other commands have as well."""
 
 
-_NAMES_FRAME = re.compile(r"@[0-9]{1,10}$")
+_NAMES_FRAME = re.compile(r"@[0-9]{1,10}((\.[0-9]*)?s)?$")
 
 
 @click.command("points", context_settings={"max_content_width": 100})
@@ -68,6 +72,7 @@ _NAMES_FRAME = re.compile(r"@[0-9]{1,10}$")
     metavar="[OBJ:]FILE[@FRAME]",
     help="A mask image: only points of the grid inside it are followed. Repeatable.",
 )
+@mask_mode_option
 @out_option
 @click.option(
     "--save",
@@ -92,6 +97,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     points: tuple[str, ...],
     files: tuple[Path, ...],
     masks: tuple[str, ...],
+    mask_mode: MaskMode,
     out: Path | None,
     save: str,
     trail: int,
@@ -111,16 +117,21 @@ def command(  # noqa: PLR0913 (one parameter per option)
       rvsam-video points clip.mp4 --point 320,240 --point 100,80@30
       rvsam-video points clip.mp4 --mask first.png --tracker lucas-kanade --out runs/a
     """  # noqa: D301 (click reads \b)
+    from rvsam_video.cli.places import video_of
     from rvsam_video.cli.running import run_and_report
     from rvsam_video.points.queries import PointRequest
     from rvsam_video.runs.points import PointRunOptions, run_points
 
-    prompts = _prompts(points, files, masks, query_frame)
+    folder = out or RUNS / f"{run_name(given['source'])}-points"
+    if given["overwrite"]:
+        refuse_own_results(folder, (given["source"], *map(str, files), *masks))
+    with video_of((*points, *masks), given) as video:
+        prompts = _prompts(points, files, masks, mask_mode, query_frame, video)
     options = PointRunOptions(
         **reading_of(given),
         method=tracker_of(given),
         request=PointRequest(prompts=prompts, grid=grid, query_frame=query_frame),
-        out=out or RUNS / f"{run_name(given['source'])}-points",
+        out=folder,
         save=names_in(save),
         trail=trail,
     )
@@ -128,15 +139,22 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
 
 def _prompts(
-    points: tuple[str, ...], files: tuple[Path, ...], masks: tuple[str, ...], query_frame: int
+    points: tuple[str, ...],
+    files: tuple[Path, ...],
+    masks: tuple[str, ...],
+    mask_mode: MaskMode,
+    query_frame: int,
+    video: Video | None,
 ) -> list[Prompt]:
     """Read everything that says which points, in the order of points, files and masks."""
-    from rvsam_video.prompts.words import parse_mask, parse_points
+    from rvsam_video.prompts.words import parse_mask, parse_points, point_words
 
-    words = [word for text in points for word in text.split()]
-    prompts = [item for word in words for item in parse_points(_with_frame(word, query_frame))]
+    words = [word for text in points for word in point_words(text)]
+    named = [_with_frame(word, query_frame) for word in words]
+    prompts = [item for word in named for item in parse_points(word, video)]
     prompts += [item for path in files for item in _from_file(path, query_frame)]
-    return prompts + [item for text in masks for item in parse_mask(_with_frame(text, query_frame))]
+    named = [_with_frame(text, query_frame) for text in masks]
+    return prompts + [item for text in named for item in parse_mask(text, mask_mode, video)]
 
 
 def _with_frame(text: str, frame: int) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import click
-
+from rvsam_video.cli.ending import tell
 from rvsam_video.closing import ClosesItself
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 JSON_INTERVAL = 1.0
 """Seconds between two progress lines for machines."""
+
+LINE_INTERVAL = 10.0
+"""Seconds between two progress lines for people, where there is no terminal."""
 
 
 class Reporter(ClosesItself, ABC):
@@ -75,25 +78,24 @@ class JsonReporter(Reporter):
 
     @staticmethod
     def _print(event: Mapping[str, object]) -> None:
-        click.echo(json.dumps(event))
+        tell(json.dumps(event))
 
 
 class BarReporter(Reporter):
-    """A bar with frames per second and time left on standard error; sentences around it.
+    """A bar with the speed and the time left on standard error; sentences around it.
 
     Args:
         what: is being done.
-        unit: of the speed, for what is counted.
+        frames: whether to frames of a video, of which there are several a second; else to
+            pictures, which may take minutes.
     """
 
-    def __init__(self, what: str, unit: str = "fps") -> None:
+    def __init__(self, what: str, *, frames: bool = True) -> None:
         from rich.console import Console
         from rich.progress import Progress
 
         console = Console(stderr=True)
-        # Into a file or pipe a bar would be noise; sentences still go there.
-        hidden = not console.is_terminal
-        self._bar = Progress(*_columns(unit), console=console, transient=True, disable=hidden)
+        self._bar = Progress(*_columns(frames=frames), console=console, transient=True)
         self._what = what
         self._task: TaskID | None = None
 
@@ -119,21 +121,66 @@ class BarReporter(Reporter):
         """Print the closing lines on standard output."""
         self._bar.stop()
         for line in lines:
-            click.echo(line)
+            tell(line)
 
 
-def reporter_for(*, as_json: bool, what: str = "tracking", unit: str = "fps") -> Reporter:
-    """Return what shows a run to machines or to people.
+class LineReporter(Reporter):
+    """Sentences on standard error, and now and then a line that says how far it is.
+
+    For files and pipes, where a bar would be noise and silence looks like a program that hangs.
 
     Args:
-        as_json: whether to machines.
-        what: is being done.
-        unit: of the speed, for people.
+        what: as for `BarReporter`.
+        frames: likewise.
     """
-    return JsonReporter() if as_json else BarReporter(what, unit)
+
+    def __init__(self, what: str, *, frames: bool = True) -> None:
+        self._what, self._unit = what, "frames" if frames else "pictures"
+        self._total: int | None = None
+        self._first = 0
+        self._began = self._shown = time.monotonic()
+
+    def close(self) -> None:
+        """Nothing to put away."""
+
+    def say(self, text: str) -> None:
+        """Print one sentence."""
+        tell(text, err=True)
+
+    def start(self, total: int | None, done: int) -> None:
+        """Begin to count."""
+        self._total, self._first = total, done
+        self._began = self._shown = time.monotonic()
+
+    def step(self, done: int) -> None:
+        """Print a line, at most one per `LINE_INTERVAL`."""
+        now = time.monotonic()
+        if now - self._shown < LINE_INTERVAL:
+            return
+        self._shown = now
+        rate = (done - self._first) / max(now - self._began, 1e-9)
+        line = f"{self._what}: {done}"
+        line += f" {self._unit}" if self._total is None else f" of {self._total} {self._unit}"
+        line += f", {rate:.2f} a second"
+        if self._total is not None and rate > 0:
+            line += f", {max(0, self._total - done) / rate:.0f} s left"
+        self.say(line)
+
+    def end(self, summary: Mapping[str, object], lines: list[str]) -> None:  # noqa: ARG002
+        """Print the closing lines on standard output."""
+        for line in lines:
+            tell(line)
 
 
-def _columns(unit: str) -> list[ProgressColumn]:
+def reporter_for(*, as_json: bool, what: str = "tracking", frames: bool = True) -> Reporter:
+    """Return what shows a run to machines or to people; the rest is as for `BarReporter`."""
+    if as_json:
+        return JsonReporter()
+    kind = BarReporter if sys.stderr.isatty() else LineReporter
+    return kind(what, frames=frames)
+
+
+def _columns(*, frames: bool) -> list[ProgressColumn]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -144,17 +191,19 @@ def _columns(unit: str) -> list[ProgressColumn]:
     )
     from rich.text import Text
 
-    class FramesPerSecond(ProgressColumn):
+    class Speed(ProgressColumn):
         """Speed of the last seconds."""
 
         def render(self, task: Task) -> Text:
             """Return the speed, or a dash before it is known."""
-            return Text(f"- {unit}" if task.speed is None else f"{task.speed:.1f} {unit}")
+            if frames:
+                return Text("- fps" if task.speed is None else f"{task.speed:.1f} fps")
+            return Text(f"{1 / task.speed:.1f} s each" if task.speed else "- s each")
 
     return [
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        FramesPerSecond(),
+        Speed(),
         TimeRemainingColumn(),
     ]

@@ -1,16 +1,12 @@
-"""Do a run for the command line: show it, stop it with Ctrl-C, print how it ended."""
+"""Do a run for the command line: show it, stop it in order, print how it ended."""
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.ending import stop_when_asked
 from rvsam_video.cli.methods import make_ready
 from rvsam_video.cli.progress import Reporter, reporter_for
 
@@ -54,11 +50,11 @@ def run_and_report(
         as_json: whether machines read the output.
     """
     reporter = reporter_for(as_json=as_json)
-    with reporter, stop_on_interrupt(reporter) as asked:
+    with reporter, stop_when_asked(reporter.say) as asked:
         ready = partial(make_ready, shown=not as_json)
         summary = work(ShowRun(reporter), asked.is_set, ready)
         reporter.end(summary_values(summary), summary_lines(summary))
-    return 0 if summary.status == "complete" else INTERRUPTED
+    return 0 if summary.status == "complete" else asked.exit_code
 
 
 def summary_values(summary: RunSummary) -> dict[str, object]:
@@ -81,28 +77,6 @@ def summary_lines(summary: RunSummary) -> list[str]:
     speed += f" ({summary.frames_per_second:.1f} fps)" if summary.frames else ""
     if summary.status == "complete":
         return [f"{speed}; results are in {summary.folder}"]
+    if not summary.again:
+        return [f"stopped after {speed}; what was tracked is in {summary.folder}"]
     return [f"stopped after {speed}; the same command goes on from here ({summary.folder})"]
-
-
-@contextmanager
-def stop_on_interrupt(reporter: Reporter) -> Iterator[threading.Event]:
-    """Let the first Ctrl-C set an event, and the second stop at once.
-
-    Signals reach the main thread only; in another one the block runs without this.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        reporter.say("stopping after this frame; press Ctrl-C again to stop at once")
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, previous)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import click
 
@@ -12,9 +12,11 @@ from rvsam_video.cli.methods import MethodArguments, method_of, method_options
 from rvsam_video.cli.options import (
     RUNS,
     RunArguments,
+    mask_mode_option,
     names_in,
     out_option,
     reading_of,
+    refuse_own_results,
     report_options,
     run_name,
     run_options,
@@ -23,6 +25,7 @@ from rvsam_video.errors import PromptError, UsageError
 from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
+    from rvsam_video.prompts.masks import MaskMode
     from rvsam_video.prompts.prompt import Prompt
 
 PICK = "pick"
@@ -58,6 +61,15 @@ class TrackArguments(RunArguments, MethodArguments):
     metavar="[OBJ:]FILE[@FRAME]",
     help="A mask image: binary for one object, palette or index map for several. Repeatable.",
 )
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="OBJ=NAME",
+    help="What to call an object in coco.json, cvat.xml and the like; --points bee:320,240 names "
+    "it as well. Repeatable.",
+)
+@mask_mode_option
 @out_option
 @click.option(
     "--save",
@@ -88,6 +100,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
     points: tuple[str, ...],
     boxes: tuple[str, ...],
     masks: tuple[str, ...],
+    names: tuple[str, ...],
+    mask_mode: MaskMode,
     out: Path | None,
     save: str,
     background: str,
@@ -113,14 +127,17 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.cli.running import run_and_report
     from rvsam_video.runs.objects import RunOptions, run
 
+    folder = out or RUNS / run_name(given["source"])
+    if given["overwrite"]:
+        refuse_own_results(folder, (given["source"], *points, *masks))
     picking = PICK in points
     if picking:
         _refuse_more_than_the_page(points, boxes, masks)
     options = RunOptions(
         **reading_of(given),
         method=method_of(given, overlap=overlap, restart_every=restart_every),
-        prompts=() if picking else _prompts(points, boxes, masks),
-        out=out or RUNS / run_name(given["source"]),
+        prompts=() if picking else _prompts(_Words(points, boxes, masks, names), mask_mode, given),
+        out=folder,
         save=names_in(save),
         background=_colour(background),
     )
@@ -131,19 +148,34 @@ def command(  # noqa: PLR0913 (one parameter per option)
     return run_and_report(partial(run, options), as_json=as_json)
 
 
-def _prompts(
-    points: tuple[str, ...], boxes: tuple[str, ...], masks: tuple[str, ...]
-) -> list[Prompt]:
+class _Words(NamedTuple):
+    """What was typed of the objects."""
+
+    points: tuple[str, ...]
+    boxes: tuple[str, ...]
+    masks: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def _prompts(words: _Words, mask_mode: MaskMode, given: RunArguments) -> list[Prompt]:
+    from rvsam_video.cli.places import video_of
+    from rvsam_video.prompts.naming import Naming
     from rvsam_video.prompts.words import parse_prompts
 
-    prompts = parse_prompts(points, boxes, masks)
+    naming = Naming.of(words.names)
+    texts = naming.numbered([*words.points, *words.boxes, *words.masks])
+    first, second = len(words.points), len(words.points) + len(words.boxes)
+    with video_of(texts, given) as video:
+        prompts = parse_prompts(
+            texts[:first], texts[first:second], texts[second:], mask_mode, video
+        )
     if not prompts:
         msg = (
             "nothing to follow: give at least one of --points X,Y, --box X0,Y0,X1,Y1 "
             "and --mask FILE"
         )
         raise PromptError(msg)
-    return prompts
+    return naming.named(prompts)
 
 
 def _refuse_more_than_the_page(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import SourceError
-from rvsam_video.frame import Frame, Image
+from rvsam_video.frame import Frame, Image, nearest_pixels
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -63,16 +63,8 @@ def resize_image(image: Image, size: Size) -> Image:
 def resize_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
     """Resize an (H, W) bool mask: every pixel takes the one that its upper left corner is in."""
     height, width = mask.shape
-    columns, rows = _nearest(width, size[0]), _nearest(height, size[1])
+    columns, rows = nearest_pixels(width, size[0]), nearest_pixels(height, size[1])
     return np.asarray(mask[rows[:, None], columns])
-
-
-def _nearest(length: int, wanted: int) -> NDArray[np.int64]:
-    """Return which of `length` pixels each of `wanted` pixels takes, as PyTorch has it."""
-    # In single precision: from 1024 to 854 pixels one column is another than in exact numbers.
-    step = np.float32(length) / np.float32(wanted)
-    at = np.floor(np.arange(wanted, dtype=np.float32) * step).astype(np.int64)
-    return np.asarray(np.minimum(at, length - 1))
 
 
 class ClipFrames:

@@ -262,14 +262,11 @@ def automatic_proposals(segmenter: Segmenter) -> Proposer:
     Raises:
         UsageError: if it is another one.
     """
-    from rvsam_video.segmenters.sam.automatic import automatic_masks
-    from rvsam_video.segmenters.sam.segmenter import SamSegmenter
+    from rvsam_video.segmenters.sam.automatic import automatic_masks, with_everything_mode
 
-    if not isinstance(segmenter, SamSegmenter):
-        msg = f"{segmenter.name} has no everything mode; choose a segmenter of the SAM family"
-        raise UsageError(msg)
+    finder = with_everything_mode(segmenter)
 
     def propose(image: Image) -> Iterator[NDArray[np.bool_]]:
-        return (item.mask for item in automatic_masks(segmenter, image))
+        return (item.mask for item in automatic_masks(finder, image))
 
     return propose

@@ -17,7 +17,13 @@ from rvsam_video.points.patch_filter import patches, similarity
 from rvsam_video.results import PointState, PointTable, outside
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.tables import Table, column
-from rvsam_video.trackers.base import ClipTracker, FramesFactory, QueryPoints, TrackedPoints
+from rvsam_video.trackers.base import (
+    ClipTracker,
+    FramesFactory,
+    QueryPoints,
+    TrackedPoints,
+    refuse_infinite_places,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -217,6 +223,7 @@ def track_queries(
     xy, visible, confidence = (
         _joined(parts, name)[:, order] for name in ("xy", "visible", "confidence")
     )
+    refuse_infinite_places(xy, visible, confidence)
     xy = xy.astype(np.float32)
     states = np.where(visible, PointState.VISIBLE, PointState.HIDDEN).astype(np.int8)
     if settings.patch_threshold is not None:

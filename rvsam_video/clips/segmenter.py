@@ -36,7 +36,13 @@ from rvsam_video.errors import PromptError
 from rvsam_video.frame import Frame
 from rvsam_video.points.prompting import object_prompts
 from rvsam_video.results import FrameResult, PointTable
-from rvsam_video.segmenters.base import MaskPrediction, Memory, ObjectPrompt, Segmenter
+from rvsam_video.segmenters.base import (
+    MaskPrediction,
+    Memory,
+    ObjectPrompt,
+    Segmenter,
+    refuse_infinite_masks,
+)
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.streaming.merging import object_result
 from rvsam_video.trackers.base import ClipTracker
@@ -138,6 +144,7 @@ class ClipSegmenter:
         if not prompts:
             return []
         predictions = self.segmenter.predict(self.segmenter.embed(frame.image), prompts)
+        refuse_infinite_masks(predictions, self.segmenter.name, frame.index)
         if not self.settings.sam_pt_exact:
             return predictions
         # The public code's score of an object that was not looked for, which then decides its mean.

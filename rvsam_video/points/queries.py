@@ -157,7 +157,7 @@ def read_point_table(text: str, place: str, query_frame: int = 0) -> list[Prompt
     """Read points from CSV text whose header names the columns x, y and maybe frame.
 
     Args:
-        text: the table; other columns are ignored.
+        text: the table; other columns are ignored, and so is the case of names.
         place: what to call it in messages.
         query_frame: frame of the points if there is no such column.
 
@@ -167,7 +167,11 @@ def read_point_table(text: str, place: str, query_frame: int = 0) -> list[Prompt
     Raises:
         PromptError: naming the line that is not understood.
     """
-    rows = csv.DictReader(text.splitlines())
+    lines = text.removeprefix("\ufeff").splitlines()
+    # Spreadsheets of half the world separate by semicolons.
+    rows = csv.DictReader(lines, delimiter=_separator(lines[0] if lines else ""))
+    if rows.fieldnames is not None:
+        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames]
     if rows.fieldnames is None or not {"x", "y"} <= set(rows.fieldnames):
         msg = f"{place} has no columns x and y; its first line must name them: frame,x,y or x,y"
         raise PromptError(msg)
@@ -183,3 +187,7 @@ def read_point_table(text: str, place: str, query_frame: int = 0) -> list[Prompt
         raise PromptError(msg)
     runs = groupby(points, key=itemgetter(0))
     return [Prompt.create(frame=frame, points=[point[1:] for point in run]) for frame, run in runs]
+
+
+def _separator(header: str) -> str:
+    return next((mark for mark in (",", ";", "\t") if mark in header), ",")

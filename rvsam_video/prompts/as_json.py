@@ -74,6 +74,8 @@ def prompts_from_json(document: object, folder: Path | None = None) -> list[Prom
 
 def _entry(prompt: Prompt) -> dict[str, Any]:
     entry: dict[str, Any] = {"object": prompt.object_id, "frame": prompt.frame}
+    if prompt.name is not None:
+        entry["name"] = prompt.name
     if len(prompt.points):
         entry["points"] = [
             [*_numbers(point), int(label)]
@@ -95,13 +97,14 @@ def _numbers(values: NDArray[np.float32]) -> list[float]:
 
 
 def _prompt(place: JsonPlace, folder: Path | None, frame_size: tuple[int, int] | None) -> Prompt:
-    fields = place.fields(set(), {"object", "frame", "points", "box", "mask"})
+    fields = place.fields(set(), {"object", "frame", "name", "points", "box", "mask"})
     # Only those given are read: people write short files by hand.
     object_id = fields["object"].whole(1, MAX_OBJECT_ID) if "object" in fields else 1
     frame = fields["frame"].whole(0, MAX_FRAME) if "frame" in fields else 0
     points = _points(fields["points"]) if "points" in fields else []
     box = _box(fields["box"]) if "box" in fields else None
     mask = _mask(fields["mask"], folder, object_id) if "mask" in fields else None
+    name = fields["name"].text("a name") if "name" in fields else None
     try:
         prompt = Prompt.create(
             object_id,
@@ -110,6 +113,7 @@ def _prompt(place: JsonPlace, folder: Path | None, frame_size: tuple[int, int] |
             labels=[label for _, _, label in points],
             box=box,
             mask=mask,
+            name=name,
         )
         if frame_size is not None:
             check_against_frame(prompt, frame_size)

@@ -25,6 +25,9 @@ MAX_OBJECT_ID = 255
 MAX_FRAME = 2**31 - 1
 """More than two years at 30 frames per second; fits every integer type that frames meet."""
 
+LONGEST_NAME = 60
+"""Characters of an object's name; labelling tools show little more."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
@@ -39,6 +42,7 @@ class Prompt:
         labels: (N,) int8, 1 on the object, 0 off it.
         box: (4,) float32 x0, y0, x1, y1 in pixels, corners included, or None.
         mask: (H, W) bool of the frame's size with at least one pixel, or None.
+        name: what the user calls the object, or None; several objects may have the same.
 
     Raises:
         PromptError: naming the value and what is allowed.
@@ -50,6 +54,7 @@ class Prompt:
     labels: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     box: NDArray[np.float32] | None = None
     mask: NDArray[np.bool_] | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no frame could use; see the class for what is allowed."""
@@ -65,6 +70,8 @@ class Prompt:
             _check_box(self.box, self.where)
         if self.mask is not None:
             _check_mask(self.mask, self.where)
+        if self.name is not None:
+            check_name(self.name)
 
     @classmethod
     def create(
@@ -76,6 +83,7 @@ class Prompt:
         labels: ArrayLike | None = None,
         box: ArrayLike | None = None,
         mask: ArrayLike | None = None,
+        name: str | None = None,
     ) -> Prompt:
         """Make a prompt from lists, numbers or arrays of any type.
 
@@ -86,6 +94,7 @@ class Prompt:
             labels: (N,) 1 on the object, 0 off it; all 1 by default.
             box: (4,) x0, y0, x1, y1 in pixels.
             mask: (H, W) bool, or whole numbers: 0, and one other number for the object.
+            name: what to call the object.
 
         Raises:
             PromptError: naming the value and what is allowed.
@@ -104,12 +113,44 @@ class Prompt:
             np.ones(rows.shape[:1], np.int8) if labels is None else _labels(labels),
             None if box is None else _floats(box, "box"),
             None if mask is None else _bool_mask(mask),
+            name,
         )
 
     @property
     def where(self) -> str:
         """The object and frame, as messages name them."""
         return f"object {self.object_id} in frame {self.frame}"
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of an object.
+
+    Raises:
+        PromptError: if it is no text of 1 to 60 printable characters.
+    """
+    good = isinstance(name, str) and name.strip() != "" and len(name) <= LONGEST_NAME
+    if not good or not name.isprintable():
+        msg = f"the name {name!r} cannot be used; write 1 to {LONGEST_NAME} printable characters"
+        raise PromptError(msg)
+
+
+def object_names(prompts: Iterable[Prompt]) -> dict[int, str]:
+    """Return the names of the objects that have one, by rising id.
+
+    Raises:
+        PromptError: if an object has two names.
+    """
+    names: dict[int, str] = {}
+    for prompt in prompts:
+        if prompt.name is None:
+            continue
+        if names.setdefault(prompt.object_id, prompt.name) != prompt.name:
+            msg = (
+                f"object {prompt.object_id} is called {names[prompt.object_id]!r} and "
+                f"{prompt.name!r}; give it one name"
+            )
+            raise PromptError(msg)
+    return dict(sorted(names.items()))
 
 
 def merge_prompts(prompts: Iterable[Prompt]) -> list[Prompt]:
@@ -176,6 +217,7 @@ def _joined(prompts: Sequence[Prompt]) -> Prompt:
         np.concatenate([item.labels for item in prompts]),
         boxes[0] if boxes else None,
         masks[0] if masks else None,
+        object_names(prompts).get(first.object_id),
     )
 
 

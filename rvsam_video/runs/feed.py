@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.frame import Frame
@@ -46,6 +46,22 @@ class Feed(ClosesItself):
     def dropped(self) -> int:
         """Frames that came faster than they were taken."""
         return self._dropped + (0 if self._frames is None else self._frames.dropped)
+
+    def wait(self, give_up: Callable[[], bool]) -> bool:
+        """Wait until the next frame, or the end, is there.
+
+        Args:
+            give_up: asked a few times a second; a camera may be silent for a minute.
+
+        Returns:
+            False if waiting was given up.
+        """
+        frames = self._frames or self._start()
+        # Asked first while nothing is there: what is there is taken whatever was asked.
+        while not frames.ready():
+            if give_up():
+                return False
+        return True
 
     def next(self) -> Frame | None:
         """Return the next frame that counts, waiting for it if need be; None after the last.

@@ -17,10 +17,13 @@ from rvsam_video.runs.layout import (
     CHECKPOINT_FILE,
     LOCK_FILE,
     RUN_FILE,
+    planned_files,
+    refuse_links,
     remove_results,
     remove_working_files,
 )
 from rvsam_video.runs.lock import FolderLock
+from rvsam_video.runs.pictures import Ranges, logged, missing, picture_folder
 from rvsam_video.runs.record import (
     RunRecord,
     RunStatus,
@@ -71,7 +74,7 @@ class RunFolder(ClosesItself):
             path: the folder; made if it is missing.
             command: everything that decides the results: inputs (with their `fingerprint`),
                 prompts, options. A run is the same if this is equal.
-            overwrite: begin anew; the results of the run that is there are removed, other files
+            overwrite: begin anew; what the run that is there has written is removed, other files
                 are not.
 
         Raises:
@@ -81,6 +84,7 @@ class RunFolder(ClosesItself):
         folder = Path(path)
         # Before anything is made: a slip in --out must leave no trace in somebody's folder.
         _refuse_foreign(folder)
+        refuse_links(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder / LOCK_FILE)
@@ -98,27 +102,27 @@ class RunFolder(ClosesItself):
     ) -> Self:
         existing = load_record(folder / RUN_FILE) if (folder / RUN_FILE).exists() else None
         if existing is None or overwrite:
-            listed = existing.files if existing is not None else ()
-            return cls._begin(folder, lock, new_record(command), listed)
+            return cls._begin(folder, lock, new_record(command), existing)
         _refuse_other_command(folder, existing, command)
         # A kill between saying so and cleaning up leaves working files; they go now.
         if existing.status == "complete":
             with writing(folder):
                 remove_working_files(folder)
+            _refuse_gaps(folder, existing)
             return cls(folder, lock, existing, None)
         _refuse_other_version(folder, existing)
         checkpoint = load_checkpoint(folder / PARTS_FOLDER / CHECKPOINT_FILE)
         record = dataclasses.replace(existing, status="running", resumed=existing.resumed + 1)
         # Killed before the first checkpoint: there is nothing to go on from.
         if checkpoint is None:
-            return cls._begin(folder, lock, record, existing.files)
+            return cls._begin(folder, lock, record, existing)
         opened = cls(folder, lock, record, checkpoint)
         opened._save()
         return opened
 
     @classmethod
     def _begin(
-        cls, folder: Path, lock: FolderLock, record: RunRecord, listed: tuple[str, ...] = ()
+        cls, folder: Path, lock: FolderLock, record: RunRecord, before: RunRecord | None
     ) -> Self:
         """Start at the first frame, in an order that a kill at any point leaves usable.
 
@@ -126,18 +130,22 @@ class RunFolder(ClosesItself):
             folder: the run folder.
             lock: held.
             record: of the run that begins.
-            listed: files of an earlier run that are removed.
+            before: of the run that has been there, whose results are removed.
         """
         # Until they are gone they stay listed, so that a kill in between leaves none behind.
-        record = dataclasses.replace(record, files=listed)
+        files, pictures = _written(folder, before)
+        record = dataclasses.replace(record, files=files, pictures=pictures)
         opened = cls(folder, lock, record, None)
         with writing(folder):
             # The checkpoint first, then the record, then results: never a checkpoint without its
             # results.
-            remove_working_files(folder)
+            (folder / PARTS_FOLDER / CHECKPOINT_FILE).unlink(missing_ok=True)
             opened._save()
-            remove_results(folder, listed)
+            remove_working_files(folder)
+            remove_results(folder, files, pictures)
             (folder / PARTS_FOLDER).mkdir(exist_ok=True)
+        # What is gone must not be missed when this run is complete.
+        opened.record = dataclasses.replace(opened.record, files=(), pictures={})
         return opened
 
     @property
@@ -198,6 +206,7 @@ class RunFolder(ClosesItself):
         notes: Mapping[str, Json] | None = None,
         message: str | None = None,
         files: Sequence[Path] = (),
+        pictures: Mapping[str, Ranges] | None = None,
     ) -> None:
         """Change `run.json`; what is not given stays as it is.
 
@@ -208,6 +217,8 @@ class RunFolder(ClosesItself):
             notes: anything else; entries given replace those of the same name.
             message: a warning or error to add.
             files: what was written, added to what is listed.
+            pictures: folder below the run folder to the pictures written there; entries given
+                replace those of the same folder.
 
         Raises:
             OutputError: if it cannot be written.
@@ -226,6 +237,7 @@ class RunFolder(ClosesItself):
             notes={**record.notes, **(notes or {})},
             messages=messages,
             files=tuple(sorted({*record.files, *written})),
+            pictures={**record.pictures, **(pictures or {})},
         )
         self._save()
 
@@ -243,6 +255,11 @@ class RunFolder(ClosesItself):
         """
         finished = timestamp() if status == "complete" else None
         self.record = dataclasses.replace(self.record, status=status, finished=finished)
+        if status == "complete":
+            with writing(self.path):
+                # Only now: while the run lasts its working files have them.
+                pictures = {**self.record.pictures, **logged(self.path)}
+                self.record = dataclasses.replace(self.record, pictures=pictures)
         try:
             self.update(message=message)
         except OutputError as error:
@@ -262,6 +279,42 @@ class RunFolder(ClosesItself):
     def _save(self) -> None:
         self.record = dataclasses.replace(self.record, updated=timestamp())
         save_record(self.record, self.path / RUN_FILE)
+
+
+def _written(
+    folder: Path, record: RunRecord | None
+) -> tuple[tuple[str, ...], dict[str, list[Sequence[str]]]]:
+    """Return all that the run of a record has written: files, and pictures by their folder."""
+    if record is None:
+        return (), {}
+    files = set(record.files)
+    # Killed while its files were built, it may not have come to list them.
+    if record.status != "complete":
+        files |= set(planned_files(record.command))
+    pictures = {name: list(ranges) for name, ranges in record.pictures.items()}
+    with writing(folder):
+        for name, ranges in logged(folder).items():
+            pictures[name] = [*pictures.get(name, []), *ranges]
+    return tuple(sorted(files)), {
+        name: ranges for name, ranges in pictures.items() if picture_folder(name)
+    }
+
+
+def _refuse_gaps(folder: Path, record: RunRecord) -> None:
+    """Refuse to call a run complete of which results are gone."""
+    gone = [name for name in record.files if not (folder / name).exists()]
+    for name, ranges in record.pictures.items():
+        count, first = missing(folder / name, ranges)
+        gone += [f"{name}/{first}"] * count
+    if gone:
+        several = len(gone) > 1
+        what = f"{len(gone)} of its files are gone" if several else "one of its files is gone"
+        msg = (
+            f"{folder} holds a complete run, but {what}: {gone[0]}"
+            f"{' and others' if several else ''}; put back what was removed, or use "
+            "--overwrite to start again"
+        )
+        raise OutputError(msg)
 
 
 def _refuse_foreign(folder: Path) -> None:

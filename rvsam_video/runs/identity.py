@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rvsam_video.errors import SourceError
@@ -68,6 +68,21 @@ def fingerprint(path: Path) -> str:
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror}; check the path"
         raise SourceError(msg) from error
+
+
+def pictures_fingerprint(paths: Iterable[Path]) -> str:
+    """Return a short text that changes when the pictures of a pattern do, their names or sizes.
+
+    Raises:
+        SourceError: if one cannot be looked at.
+    """
+    try:
+        entries = [(str(path), path.stat().st_size) for path in paths]
+    except OSError as error:
+        msg = f"cannot read {error.filename}: {error.strerror}; check the path"
+        raise SourceError(msg) from error
+    digest = hashlib.sha256(json.dumps(entries).encode())
+    return f"pictures, {len(entries)} files, {digest.hexdigest()[:_DIGITS]}"
 
 
 def _file_fingerprint(path: Path) -> str:

@@ -63,6 +63,10 @@ class Job(ABC):
         """Make what takes the results, by name; nothing is opened yet."""
 
     @abstractmethod
+    def facts(self) -> dict[str, Json]:
+        """Return what the sinks know of the source and the run's command does not say."""
+
+    @abstractmethod
     def begin(self, folder: Path) -> None:
         """Write what is known before the first frame into the run folder; can be called again.
 
@@ -87,6 +91,7 @@ class RunSummary:
         files: what was written.
         counts: bad and dropped frames and the like.
         messages: sentences for people.
+        again: whether the same command can go on with it, if it is not complete.
     """
 
     folder: Path
@@ -96,6 +101,7 @@ class RunSummary:
     files: tuple[Path, ...]
     counts: dict[str, int]
     messages: tuple[str, ...]
+    again: bool = True
 
     @property
     def frames_per_second(self) -> float:
@@ -119,7 +125,14 @@ def summary_of(record: RunRecord, folder: Path, files: Sequence[Path] = ()) -> R
         files=tuple(files),
         counts=dict(record.counts),
         messages=record.messages,
+        again=can_go_on(record),
     )
+
+
+def can_go_on(record: RunRecord) -> bool:
+    """Whether the source of a run can be read again, so that its command can go on with it."""
+    facts = record.notes.get("source")
+    return not isinstance(facts, Mapping) or bool(facts.get("again", True))
 
 
 Ready = Callable[[Sequence[Part]], None]

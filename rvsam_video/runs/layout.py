@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from rvsam_video.json_values import Json
+from rvsam_video.runs.pictures import Ranges, listed
 from rvsam_video.sinks.names import (
-    ALPHA_FILE,
-    ARRAYS_FILE,
-    COCO_FILE,
-    CONTACT_SHEET_FILE,
-    CUTOUT_FILE,
-    CUTOUT_FOLDER,
-    CVAT_FILE,
-    MASK_FOLDER,
-    NPZ_FILE,
-    OVERLAY_FILE,
+    DONE_NOTE,
+    OBJECT_FILES,
     PARTS_FOLDER,
-    PLOT_FILE,
-    POINTS_FILE,
-    RLE_FILE,
-    SIDE_BY_SIDE_FILE,
+    PICTURE_FOLDERS,
+    PICTURE_LOG,
+    POINT_FILES,
 )
-from rvsam_video.writing import temporary_name
+from rvsam_video.writing import refuse_link, temporary_name
 
 RUN_FILE = "run.json"
 LOCK_FILE = ".lock"
@@ -31,23 +24,6 @@ CHECKPOINT_FILE = "checkpoint.npz"
 PROMPTS_FILE = "prompts.json"
 """What was followed, to be replayed with `--points`."""
 
-_RESULT_PATTERNS = (
-    PROMPTS_FILE,
-    OVERLAY_FILE,
-    SIDE_BY_SIDE_FILE,
-    CUTOUT_FILE,
-    ALPHA_FILE,
-    RLE_FILE,
-    COCO_FILE,
-    CVAT_FILE,
-    NPZ_FILE,
-    POINTS_FILE,
-    ARRAYS_FILE,
-    CONTACT_SHEET_FILE,
-    PLOT_FILE,
-)
-_PICTURE_FOLDERS = (MASK_FOLDER, CUTOUT_FOLDER)
-_PICTURE_PATTERNS = ("*.png",)
 _VIDEO_STEMS = ("overlay", "side-by-side", "cutout", "alpha")
 # Removed in this order: parts without their checkpoint mean nothing, a checkpoint needs its parts.
 _WORKING_PATTERNS = (
@@ -59,6 +35,9 @@ _WORKING_PATTERNS = (
     "thumbnails.*",
     "points.rows",
     "stop-*.npz",
+    DONE_NOTE,
+    # Last: without them nobody knows which pictures are the run's.
+    f"*{PICTURE_LOG}",
 )
 
 
@@ -67,27 +46,65 @@ def stop_file(frame: int) -> str:
     return f"stop-{frame:08d}.npz"
 
 
-def remove_results(folder: Path, listed: Iterable[str] = ()) -> None:
-    """Remove the results of an earlier run; other files, and `run.json`, stay.
+def planned_files(command: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return the files that a run of this command makes, by the outputs it was asked for."""
+    save, files = command.get("save"), OBJECT_FILES if "prompts" in command else POINT_FILES
+    names = save if isinstance(save, list) else []
+    return tuple(file for name in names for file in files.get(str(name), ()))
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse links where a run keeps folders of its own.
+
+    Raises:
+        OutputError: if one is there.
+    """
+    for name in (PARTS_FOLDER, *PICTURE_FOLDERS):
+        refuse_link(folder / name)
+
+
+def remove_results(
+    folder: Path, files: Iterable[str] = (), pictures: Mapping[str, Ranges] | None = None
+) -> None:
+    """Remove the results of an earlier run; whatever it did not write stays.
 
     Args:
         folder: the run folder.
-        listed: further results, as its record lists them.
+        files: its results, as paths below the folder.
+        pictures: folder name to the pictures written there.
 
     Raises:
         OSError: if one cannot be removed.
     """
-    for name in listed:
+    for name in files:
         path = folder / name
-        # A record that was tampered with must not reach beyond its folder.
-        inside = path.resolve().is_relative_to(folder.resolve()) and name != RUN_FILE
-        # A link itself is removed, not what it points to.
+        # The same command may be told to follow them, and every run of objects replaces them.
+        if name in {RUN_FILE, PROMPTS_FILE}:
+            continue
+        # A record that was tampered with must not reach beyond its folder. By the parent: a link
+        # itself is removed, not what it points to.
+        inside = path.parent.resolve().is_relative_to(folder.resolve())
         if inside and (path.is_file() or path.is_symlink()):
             path.unlink()
-    _remove(folder, _RESULT_PATTERNS)
-    for name in _PICTURE_FOLDERS:
-        _remove(folder / name, _PICTURE_PATTERNS)
-        _remove_if_empty(folder / name)
+        if inside:
+            path.with_name(temporary_name(path.name)).unlink(missing_ok=True)
+    for name, ranges in (pictures or {}).items():
+        _remove_pictures(folder / name, ranges)
+        if "/" in name:
+            _remove_if_empty((folder / name).parent)
+
+
+def _remove_pictures(folder: Path, ranges: Ranges) -> None:
+    if folder.is_symlink() or folder.parent.is_symlink() or not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        # A kill leaves the last one under its temporary name.
+        name = path.name.removeprefix(".").removesuffix(".tmp")
+        if listed(path.name, ranges) or (
+            path.name == temporary_name(name) and listed(name, ranges)
+        ):
+            path.unlink()
+    _remove_if_empty(folder)
 
 
 def remove_working_files(folder: Path) -> None:
@@ -97,6 +114,8 @@ def remove_working_files(folder: Path) -> None:
         OSError: if one cannot be removed.
     """
     parts = folder / PARTS_FOLDER
+    if parts.is_symlink():
+        return
     _remove(parts, _WORKING_PATTERNS)
     _remove_if_empty(parts)
 

@@ -18,6 +18,8 @@ _LOGGER = logging.getLogger(__name__)
 _HELD_ELSEWHERE = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _PID_DIGITS = 20
+# A link planted under the lock's name would have the process number written into its target.
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 
 if sys.platform == "win32":
     import msvcrt
@@ -62,7 +64,7 @@ class FolderLock:
             # Again if the file was removed between opening and locking it: nobody else would see
             # that lock.
             while self._descriptor is None:
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o666)
                 try:
                     self._lock(descriptor)
                 except BaseException:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError, RvsamError, SourceError
+from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.checkpoint import Checkpoint
 from rvsam_video.runs.feed import Feed
@@ -59,7 +60,7 @@ def drive(
             return run.summary()
         run.listener.started(run.feed.expected, run.frames)
         while not run.ended:
-            run.step()
+            run.step(should_stop)
             # After a step, never in the middle of one: what is written then belongs together.
             if should_stop():
                 break
@@ -108,6 +109,7 @@ class Run(ClosesItself):
         self._timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)
         self._latencies = Latencies()
         self._unsaved = 0
+        self._resumed = False
         self.frames = 0
         self.last: FrameResult | None = None
         self._opened = ExitStack()
@@ -136,7 +138,12 @@ class Run(ClosesItself):
             self._refuse_unrepeatable()
             # Times add up over all parts of a run.
             self._timings |= self.folder.record.timings
-        self.folder.update(device=self.job.device, notes=self.job.weights)
+        # What `finish_run` asks for, which has no source to look at.
+        kept: dict[str, Json] = {"again": not (self.live or self._options.once)}
+        self.folder.update(
+            device=self.job.device,
+            notes={**self.job.weights, "source": {**kept, **self.job.facts()}},
+        )
         # Again when resuming: what it writes is the same, and may have been removed.
         self.job.begin(self.folder.path)
         self._stand_at(checkpoint)
@@ -144,11 +151,12 @@ class Run(ClosesItself):
             self.listener.message(f"resuming {self.folder.path} at frame {checkpoint.next_frame}")
 
     def _refuse_unrepeatable(self) -> None:
-        if self.live or self._options.source == "-":
+        if self.live or self._options.once:
             msg = (
                 f"{self._options.out} holds an interrupted run of {self.feed.source.name}, which "
-                "cannot be read again from the same frame on; use --overwrite, or another folder "
-                "with --out"
+                "cannot be read again from the same frame on; `rvsam-video finish "
+                f"{self._options.out}` makes the files of what was tracked; use --overwrite to "
+                "start again, or another folder with --out"
             )
             raise OutputError(msg)
 
@@ -158,9 +166,35 @@ class Run(ClosesItself):
         self.session = self.job.session()
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
         if checkpoint is not None:
-            self.session.restore(checkpoint.state)
-            self.frames = int(str(checkpoint.info["frames"]))
+            self._resumed = True
+            with self._trusting_state():
+                self.session.restore(checkpoint.state)
+                self.frames = int(str(checkpoint.info["frames"]))
+                if self.next_frame != checkpoint.next_frame or self.frames < 0:
+                    msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
+                    raise ValueError(msg)
         self.feed.stand_at(checkpoint.next_frame if checkpoint is not None else 0)
+
+    @contextmanager
+    def _trusting_state(self) -> Iterator[None]:
+        """Say in one sentence when what a run goes on from does not fit together.
+
+        Raises:
+            OutputError: in place of any other error, if the run goes on from a checkpoint.
+        """
+        try:
+            yield
+        except RvsamError:
+            raise
+        except Exception as error:
+            if not self._resumed:
+                raise
+            # Whoever changed a working file may have made anything of it, so any error can follow.
+            msg = (
+                f"cannot go on with {self.folder.path}: its working files are damaged or were "
+                f"changed ({type(error).__name__}: {error}); use --overwrite to start again"
+            )
+            raise OutputError(msg) from error
 
     @property
     def live(self) -> bool:
@@ -172,8 +206,11 @@ class Run(ClosesItself):
         """Index of the frame that is to come next; results may lag behind by the lookahead."""
         return self.session.last_index + 1
 
-    def step(self) -> list[FrameResult]:
+    def step(self, give_up: Callable[[], bool] = lambda: False) -> list[FrameResult]:
         """Track one frame, or end the video; return the results that became final.
+
+        Args:
+            give_up: asked while no frame comes; once it says yes, nothing is done.
 
         Raises:
             SourceError: if the source is lost; what there is can be resumed.
@@ -181,8 +218,10 @@ class Run(ClosesItself):
         """
         with self._noting_failure():
             with self._clock("reading"):
+                if not self.feed.wait(give_up):
+                    return []
                 frame = self.feed.next()
-            with self._clock("tracking"):
+            with self._clock("tracking"), self._trusting_state():
                 results = self.session.flush() if frame is None else self.session.push(frame)
             self.ended = frame is None
             self._write(results)
@@ -226,7 +265,8 @@ class Run(ClosesItself):
         if self._writer is None:
             checkpoint = self.folder.checkpoint
             self._writer = BackgroundWriter(self.job.sinks())
-            self._writer.start(None if checkpoint is None else checkpoint.marks)
+            with self._trusting_state():
+                self._writer.start(None if checkpoint is None else checkpoint.marks)
         return self._writer
 
     def commit(self) -> None:
@@ -301,7 +341,8 @@ class Run(ClosesItself):
             # So that the run can go on after this; a run that ended has nothing left to go on with.
             if not self.ended:
                 self.commit()
-            self._built = self._opened_writer().finish(self.ended)
+            with self._trusting_state():
+                self._built = self._opened_writer().finish(self.ended)
             # Finished sinks cannot go on; the next result opens them again behind the checkpoint.
             self._close_writer()
             self.folder.update(files=self._built)

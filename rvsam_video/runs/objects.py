@@ -13,7 +13,13 @@ from rvsam_video.json_values import Json
 from rvsam_video.methods import Method, Pair
 from rvsam_video.prompts.as_json import prompts_to_json
 from rvsam_video.prompts.files import save_prompts
-from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
+from rvsam_video.prompts.from_python import check_whole
+from rvsam_video.prompts.prompt import (
+    Prompt,
+    check_against_frame,
+    merge_prompts,
+    object_names,
+)
 from rvsam_video.runs.job import (
     Job,
     Ready,
@@ -121,6 +127,7 @@ class ObjectJob(Job):
         pair = streaming_pair(options.method)
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
+        check_whole(options.prompts, _last_frame(options, source))
         check_prompts(options.prompts, source.size)
         ready(pair.parts)
         listener.message(f"{pair}; {_followed(options.prompts)}")
@@ -161,7 +168,13 @@ class ObjectJob(Job):
 
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
-        return create_sinks(self._options.save, self._options.out, self._context)
+        # Of the prompts as they are now: the page may have been told other names.
+        context = replace(self._context, names=object_names(self._options.prompts))
+        return create_sinks(self._options.save, self._options.out, context)
+
+    def facts(self) -> dict[str, Json]:
+        """Return the name and size of the video."""
+        return {"video": str(self._context.video_id), "size": list(self._size)}
 
     def begin(self, folder: Path) -> None:
         """Write what is followed into the folder, to be replayed.
@@ -177,12 +190,14 @@ class ObjectJob(Job):
         )
 
     def unused(self) -> list[str]:
-        """Say which prompts belong to frames that never came."""
-        pending = () if self._session is None else self._session.pending
-        return [
+        """Say which prompts belong to frames that never came, or were taken otherwise."""
+        if self._session is None:
+            return []
+        late = [
             f"the prompt of {prompt.where} was not used: the video ended before it"
-            for prompt in pending
+            for prompt in self._session.pending
         ]
+        return [*self._session.notes, *late]
 
 
 def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> None:
@@ -191,8 +206,16 @@ def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> Non
     Raises:
         PromptError: if one does not.
     """
+    object_names(prompts)
     for prompt in merge_prompts(prompts):
         check_against_frame(prompt, frame_size)
+
+
+def _last_frame(options: RunOptions, source: FrameSource) -> int | None:
+    """Return how many frames are read, if that is certain."""
+    counts = [options.max_frames, source.frame_count if source.counted else None]
+    known = [count for count in counts if count is not None]
+    return min(known) if known else None
 
 
 def _followed(prompts: Sequence[Prompt]) -> str:
@@ -220,8 +243,9 @@ def sink_context(
     source: FrameSource, background: tuple[int, int, int] = (0, 255, 0)
 ) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
-    video_id = Path(source.name).stem or source.name
+    context = SinkContext(Path(source.name).stem or source.name, background=background)
     # Two pictures of one name, from two folders, would overwrite each other's masks.
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
-        return SinkContext(video_id, source.stems.__getitem__, background=background)
-    return SinkContext(video_id, background=background)
+        files = [path.name for path in source.paths]
+        return replace(context, mask_stem=source.stems.__getitem__, picture_name=files.__getitem__)
+    return context

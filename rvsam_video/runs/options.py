@@ -8,9 +8,10 @@ from typing import Literal
 
 from rvsam_video.json_values import Json
 from rvsam_video.methods import Method
-from rvsam_video.runs.identity import fingerprint
+from rvsam_video.runs.identity import fingerprint, pictures_fingerprint
 from rvsam_video.sources import open_source
 from rvsam_video.sources.base import BadFrames, FrameSource, Reader
+from rvsam_video.sources.pictures import ImageSequence
 from rvsam_video.sources.reconnecting import RECONNECT_SECONDS, Reconnecting
 
 
@@ -24,6 +25,7 @@ class CommonOptions:
         method: tracker and segmenter, their weights and constants, and the device.
         overwrite: begin anew where another run has been.
         max_frames: read only frames with a lower index; None reads all.
+        fps: frames per second of pictures; None takes 25, or an animation's own times.
         reader: what decodes video files.
         on_bad_frame: skip damaged frames, or stop at the first.
         live: when frames come faster than they are tracked, `drop` old ones or `block`; None
@@ -37,10 +39,18 @@ class CommonOptions:
     method: Method = field(default_factory=Method)
     overwrite: bool = False
     max_frames: int | None = None
+    fps: float | None = None
     reader: Reader = "pyav"
     on_bad_frame: BadFrames = "skip"
     live: Literal["drop", "block"] | None = None
     reconnect: float = RECONNECT_SECONDS
+
+    @property
+    def once(self) -> bool:
+        """Whether the source is a pipe, which nobody can read a second time."""
+        path = Path(self.source)
+        # Named pipes, /dev/stdin and what shells make of <(command).
+        return self.source == "-" or (path.exists() and not (path.is_file() or path.is_dir()))
 
     def open(self, start: int = 0) -> FrameSource:
         """Open the source at the frame of this index.
@@ -56,19 +66,28 @@ class CommonOptions:
 
     def _open(self, start: int = 0) -> FrameSource:
         return open_source(
-            self.source, reader=self.reader, on_bad_frame=self.on_bad_frame, start=start
+            self.source,
+            reader=self.reader,
+            on_bad_frame=self.on_bad_frame,
+            start=start,
+            fps=self.fps,
         )
 
     def reading(self, source: FrameSource) -> dict[str, Json]:
         """Return what of the reading decides the results; a part of the run's command."""
         path = Path(self.source)
+        paths = source.paths if isinstance(source, ImageSequence) and not path.exists() else ()
+        print_of = pictures_fingerprint(paths) if paths else None
+        if path.exists() and not self.once:
+            print_of = fingerprint(path)
         return {
             # Absolute, so that the same run is known from another folder. An address goes by its
             # name, which holds no password.
             "source": str(path.resolve()) if path.exists() else source.name,
             # Another file under the same name is another run.
-            "fingerprint": fingerprint(path) if path.exists() else None,
+            "fingerprint": print_of,
             "max_frames": self.max_frames,
+            "fps": self.fps,
             "reader": self.reader,
             "on_bad_frame": self.on_bad_frame,
             "live": self.live,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from rvsam_video.json_values import Json
 from rvsam_video.methods import announced
 from rvsam_video.points.queries import PointRequest
 from rvsam_video.runs.job import (
@@ -93,7 +94,7 @@ class PointJob(Job):
         listener: RunListener,
         ready: Ready,
     ) -> None:
-        self._options = options
+        self._options, self._size = options, source.size
         part = options.method.resolve_tracker()
         self._queries, self._object_ids = options.request.points(source.size)
         self._context = SinkContext(queries=self._queries)
@@ -124,6 +125,10 @@ class PointJob(Job):
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
         return create_sinks(self._options.save, self._options.out, self._context, POINT_RUN_SINKS)
+
+    def facts(self) -> dict[str, Json]:
+        """Return the size of the video, which a grid of points depends on."""
+        return {"size": list(self._size)}
 
     def begin(self, folder: Path) -> None:
         """Write nothing: all there is to know is in `run.json` already."""

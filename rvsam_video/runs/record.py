@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from rvsam_video.errors import OutputError
 from rvsam_video.json_values import Json, as_json
+from rvsam_video.runs.pictures import Ranges, are_ranges, picture_folder
 from rvsam_video.writing import replacing
 
 RunStatus = Literal["running", "interrupted", "complete", "failed"]
@@ -45,6 +47,7 @@ class RunRecord:
         counts: frames, bad frames, dropped frames and the like.
         messages: warnings and errors for people.
         files: what was written at the end, as paths below the run folder.
+        pictures: folder name to the pictures that were written into it, see `runs.pictures`.
         notes: anything else worth keeping, such as weights and their licence.
     """
 
@@ -60,6 +63,7 @@ class RunRecord:
     counts: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    pictures: Mapping[str, Ranges] = field(default_factory=dict)
     notes: Mapping[str, Json] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Json]:
@@ -112,7 +116,8 @@ def save_record(record: RunRecord, path: Path) -> None:
     # For people to read, so indented, and names in their own letters.
     text = json.dumps(record.to_dict(), indent=2, ensure_ascii=False)
     with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # What is not Unicode in a file name becomes the escape that JSON has for it.
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def load_record(path: Path) -> RunRecord:
@@ -123,7 +128,8 @@ def load_record(path: Path) -> RunRecord:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    # Deeply nested brackets exhaust the reader; no record looks so.
+    except (OSError, ValueError, RecursionError) as error:
         raise _unusable(path, "it is damaged or cannot be read") from error
     if not isinstance(content, dict) or content.pop("program", None) != _PROGRAM:
         raise _unusable(path, "another program wrote it")
@@ -137,7 +143,7 @@ def _record(content: dict[str, Any], path: Path) -> RunRecord:
         # JSON knows no tuples, and the record is to be unchangeable.
         messages, files = tuple(content.pop("messages")), tuple(content.pop("files"))
         record = RunRecord(messages=messages, files=files, **content)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise _unusable(path, "entries are missing or unknown") from error
     mappings = (record.command, record.versions, record.timings, record.counts, record.notes)
     texts = (*messages, *files)
@@ -145,9 +151,26 @@ def _record(content: dict[str, Any], path: Path) -> RunRecord:
         record.status not in get_args(RunStatus)
         or not all(isinstance(item, dict) for item in mappings)
         or not all(isinstance(item, str) for item in texts)
+        or not _numbers_make_sense(record)
+        or not isinstance(record.pictures, dict)
+        or not all(picture_folder(name) for name in record.pictures)
+        or not all(map(are_ranges, record.pictures.values()))
     ):
         raise _unusable(path, "it holds values that make no sense")
     return record
+
+
+def _numbers_make_sense(record: RunRecord) -> bool:
+    """Whether times and counts are such that more can be added to them."""
+    times, counts = record.timings.values(), (*record.counts.values(), record.resumed)
+    return (
+        all(isinstance(item, int | float) and math.isfinite(item) for item in times)
+        # By type: True is a whole number to Python, and no count.
+        and all(type(item) is int and item >= 0 for item in counts)
+        and all(isinstance(item, str) for item in (record.started, record.updated))
+        and isinstance(record.device, str | None)
+        and isinstance(record.finished, str | None)
+    )
 
 
 def _unusable(path: Path, reason: str) -> OutputError:

@@ -46,6 +46,7 @@ def _options(record: RunRecord, out: Path) -> RunOptions:
         save=tuple(command["save"]),
         background=(red, green, blue),
         max_frames=command["max_frames"],
+        fps=command["fps"],
         reader=command["reader"],
         on_bad_frame=command["on_bad_frame"],
         live=command["live"],
@@ -75,5 +76,11 @@ def _own_file(record: RunRecord, name: str, part: str) -> Path | None:
 
 
 def _settings(values: dict[str, Any]) -> SegmentationSettings:
-    known = {item.name for item in fields(SegmentationSettings)}
-    return SegmentationSettings(**{name: values[name] for name in values if name in known})
+    unknown = set(values) - {item.name for item in fields(SegmentationSettings)}
+    if unknown:
+        msg = (
+            f"the run has the settings {', '.join(sorted(unknown))}, which this version does not "
+            "know; repeat it with the version that run.json names"
+        )
+        raise OutputError(msg)
+    return SegmentationSettings(**values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rvsam_video.errors import WeightsError
 from rvsam_video.frame import Image
 
 Memory = Mapping[str, NDArray[np.generic]]
@@ -97,6 +99,33 @@ class MaskPrediction:
     memory: Memory | None = None
     prompted: bool = True
     low_res_logits: NDArray[np.float32] | None = None
+
+
+def refuse_infinite_masks(
+    predictions: Sequence[MaskPrediction], segmenter: str, frame: int | None = None
+) -> None:
+    """Refuse what a network with damaged weights answers: everything later would rest on it.
+
+    Args:
+        predictions: of one picture.
+        segmenter: its name, for the message.
+        frame: index of the picture.
+
+    Raises:
+        WeightsError: if a score, or any value of a mask, is no number.
+    """
+    for item in predictions:
+        # The least of all is NaN if one is: cheaper than looking at each. Infinite values of a mask
+        # are on one side or the other, and mean what they say.
+        wrong = item.prompted and not math.isfinite(item.score)
+        if wrong or (item.logits.size and np.isnan(item.logits.min())):
+            where = "" if frame is None else f" in frame {frame}"
+            msg = (
+                f"the segmenter {segmenter} answered{where} with values that are no numbers, "
+                "so its weights are damaged or the device computes wrongly; check them with "
+                "`rvsam-video weights verify`, or try --device cpu"
+            )
+            raise WeightsError(msg)
 
 
 class Segmenter(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -68,6 +68,11 @@ def five_digits(index: int) -> str:
     return f"{index:05d}"
 
 
+def numbered_jpeg(index: int) -> str:
+    """Return the name that pictures of a video have: 00042.jpg for frame 42."""
+    return f"{five_digits(index)}.jpg"
+
+
 @dataclass(frozen=True, slots=True)
 class SinkContext:
     """What sinks want to know of a run.
@@ -75,14 +80,23 @@ class SinkContext:
     Attributes:
         video_id: names the video in `results.json`.
         mask_stem: frame index to file name without ending; different frames need different names.
+        picture_name: frame index to the name of its picture: that of the source where it is a
+            folder of pictures, else the one that the output `frames` gives it.
+        names: what the user calls objects, by their ids.
         queries: all points that will be followed, where that is known beforehand.
         background: RGB colour behind cut-out objects.
     """
 
     video_id: int | str = 0
     mask_stem: Callable[[int], str] = five_digits
+    picture_name: Callable[[int], str] = numbered_jpeg
+    names: Mapping[int, str] = field(default_factory=dict)
     queries: QueryPoints | None = None
     background: tuple[int, int, int] = (0, 255, 0)
+
+    def called(self, object_id: int) -> str:
+        """Return what an object is called: its name, or `object 3` if it has none."""
+        return self.names.get(object_id, f"object {object_id}")
 
 
 SinkFactory = Callable[[Path, SinkContext], Sink]

@@ -1,15 +1,11 @@
-"""Colours of objects: the DAVIS palette for mask files, and brighter kin of it for drawing."""
+"""Colours of objects in drawings: brighter kin of the palette of mask files."""
 
 from __future__ import annotations
 
 import colorsys
 from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
-
-PALETTE_SIZE = 256
-_BITS_PER_CHANNEL = 8
+from rvsam_video.palette import PALETTE_SIZE, davis_palette
 
 # Drawn on a video, palette entries such as (64, 0, 0) would drown in the shadows: this curve lifts
 # dark values most and keeps different ones apart (0, 64, 128, 192 become 30, 169, 207, 233).
@@ -17,23 +13,6 @@ _DRAWING_FLOOR = 30
 _DRAWING_GAMMA = 0.35
 
 _GOLDEN_RATIO = 0.618033988749895
-
-
-def davis_palette() -> NDArray[np.uint8]:
-    """Return the palette of the DAVIS and PASCAL VOC mask files: (256, 3) uint8, RGB.
-
-    The object id is spread over the channels bit by bit: bits 0, 1, 2 of the id become the
-    highest bits of red, green, blue, bits 3, 4, 5 the next highest, and so on. This is the
-    definition by the VOC development kit, which DAVIS took over.
-    """
-    ids = np.arange(PALETTE_SIZE)
-    palette = np.zeros((PALETTE_SIZE, 3), np.uint8)
-    for bit in range(_BITS_PER_CHANNEL):
-        for channel in range(3):
-            source_bit = 3 * bit + channel
-            # Bit by bit from the top, so that small ids differ most.
-            palette[:, channel] |= ((ids >> source_bit & 1) << (7 - bit)).astype(np.uint8)
-    return palette
 
 
 @cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 from xml.sax.saxutils import quoteattr
@@ -46,15 +48,39 @@ def outlines(mask: NDArray[np.bool_]) -> list[Polygon]:
     return [np.asarray(polygon, np.float32) for polygon in polygons]
 
 
+TOLERANCE = 1.0
+"""Most pixels that outlines in `cvat.xml` may lie off the exact ones: takes the steps of pixels
+out of slanted edges, and leaves one corner of ten to thirty."""
+
+_SHARE = 1 / 50
+"""Of the side of a square as large as the part: a pixel is much for what is ten pixels wide."""
+
+
+def simplified(polygon: Polygon) -> Polygon:
+    """Return an outline with fewer corners, nowhere further than `TOLERANCE` from the given one.
+
+    Args:
+        polygon: from `outlines`.
+    """
+    allowed = min(TOLERANCE, _SHARE * math.sqrt(_area(polygon)))
+    reduced = cv2.approxPolyDP(polygon, allowed, closed=True)[:, 0]
+    # Of a line of pixels two corners are left, which no tool takes for an area.
+    return np.asarray(reduced, np.float32) if len(reduced) > 2 else polygon
+
+
 def _area(polygon: NDArray[np.floating]) -> float:
     return float(cv2.contourArea(polygon.astype(np.float32)))
+
+
+_UNNAMED = "object"
 
 
 class CocoSink(LinesSink):
     """Writes `coco.json`: one image a frame, one annotation a visible object with its polygons.
 
-    `track_id` is the object id; `file_name` is the frame's number, or the picture's name where
-    the source is a folder; `area` is that of the mask in pixels, holes left out.
+    `track_id` is the object id; `file_name` is the picture's name where the source is a folder of
+    pictures, else the name that the output `frames` gives the frame; `area` is that of the mask in
+    pixels, holes left out. Categories are the names of the objects, `object` for those without.
 
     Args:
         folder: the run folder.
@@ -64,18 +90,21 @@ class CocoSink(LinesSink):
     def __init__(self, folder: Path, context: SinkContext) -> None:
         super().__init__(folder, COCO_FILE, "coco.jsonl")
         self._context = context
+        # In the order of the objects; the same name is the same category.
+        names = list(dict.fromkeys(context.names.values()))
+        self._categories = {name: number for number, name in enumerate([*names, _UNNAMED], 1)}
 
     def line(self, result: FrameResult) -> dict[str, Any]:
         """Return the image entry and the annotations of one frame."""
         height, width = result.image.shape[:2]
         image = {
             "id": int(result.index) + 1,
-            "file_name": f"{self._context.mask_stem(result.index)}.jpg",
+            "file_name": self._context.picture_name(result.index),
             "width": width,
             "height": height,
             "time": round(result.time, 6),
         }
-        objects = [_annotation(item) for item in result.objects if item.visible]
+        objects = [self._annotation(item) for item in result.objects if item.visible]
         return {"image": image, "annotations": objects}
 
     def build(self, lines: LineLog, path: Path) -> None:
@@ -84,9 +113,15 @@ class CocoSink(LinesSink):
             self._assemble(lines, file)
 
     def _assemble(self, lines: LineLog, file: BinaryIO) -> None:
+        used = {item["category_id"] for record in lines.read() for item in record["annotations"]}
         head = {
             "info": {"description": str(self._context.video_id)},
-            "categories": [{"id": 1, "name": "object", "supercategory": ""}],
+            "categories": [
+                {"id": number, "name": name, "supercategory": ""}
+                for name, number in self._categories.items()
+                # No tool should offer a category that nothing has, beside those that were named.
+                if number in used or name != _UNNAMED or len(self._categories) == 1
+            ],
         }
         # The object is left open: images and annotations are written one by one behind it.
         file.write(json.dumps(head)[:-1].encode() + b', "images": [')
@@ -102,25 +137,25 @@ class CocoSink(LinesSink):
                 file.write((",\n" if count > 1 else "\n").encode() + json.dumps(entry).encode())
         file.write(b"\n]}\n")
 
-
-def _annotation(item: ObjectResult) -> dict[str, Any]:
-    box = cv2.boundingRect(np.ascontiguousarray(item.mask).view(np.uint8))
-    return {
-        "track_id": item.object_id,
-        "category_id": 1,
-        "iscrowd": 0,
-        "area": int(np.count_nonzero(item.mask)),
-        "bbox": list(box),
-        "score": round(float(item.score), 6),
-        "segmentation": [polygon.ravel().tolist() for polygon in outlines(item.mask)],
-    }
+    def _annotation(self, item: ObjectResult) -> dict[str, Any]:
+        box = cv2.boundingRect(np.ascontiguousarray(item.mask).view(np.uint8))
+        return {
+            "track_id": item.object_id,
+            "category_id": self._categories[self._context.names.get(item.object_id, _UNNAMED)],
+            "iscrowd": 0,
+            "area": int(np.count_nonzero(item.mask)),
+            "bbox": list(box),
+            "score": round(float(item.score), 6),
+            "segmentation": [polygon.ravel().tolist() for polygon in outlines(item.mask)],
+        }
 
 
 class CvatSink(LinesSink):
-    """Writes `cvat.xml`: tracks of polygons, every frame a key frame, labels `object 1` and so on.
+    """Writes `cvat.xml`: tracks of polygons, labelled by their names or `object 1` and so on.
 
-    A CVAT track has one polygon a frame. An object in several parts gets one track for its
-    largest part, one for the second largest, and so on; all have the object's label.
+    Outlines are simplified to within `TOLERANCE`. A frame is a key frame unless its outline and
+    both neighbours' are the same. A CVAT track has one polygon a frame. An object in several parts
+    gets one track for its largest part, one for the second largest, and so on; all have its label.
 
     Args:
         folder: the run folder.
@@ -129,12 +164,12 @@ class CvatSink(LinesSink):
 
     def __init__(self, folder: Path, context: SinkContext) -> None:
         super().__init__(folder, CVAT_FILE, "cvat.jsonl")
-        self._name = str(context.video_id)
+        self._name, self._called = str(context.video_id), context.called
 
     def line(self, result: FrameResult) -> dict[str, Any]:
         """Return the outlines of one frame's objects."""
         objects = {
-            str(item.object_id): [polygon.tolist() for polygon in outlines(item.mask)]
+            str(item.object_id): [simplified(part).tolist() for part in outlines(item.mask)]
             for item in result.objects
         }
         height, width = result.image.shape[:2]
@@ -152,16 +187,19 @@ class CvatSink(LinesSink):
         # Quoted as an attribute, which covers text as well; the quotes themselves are cut off.
         file.write(f"<name>{quoteattr(self._name)[1:-1]}</name><size>{frames}</size>")
         file.write("<mode>interpolation</mode><labels>")
-        for key in most:
-            file.write(f"<label><name>object {key}</name><attributes></attributes></label>")
+        # Once each: objects may have the same name.
+        for name in dict.fromkeys(self._called(int(key)) for key in most):
+            text = quoteattr(name)[1:-1]
+            file.write(f"<label><name>{text}</name><attributes></attributes></label>")
         file.write("</labels><original_size>")
         file.write(f"<width>{size[0]}</width><height>{size[1]}</height>")
         file.write("</original_size></task></meta>\n")
         tracks = [(key, part) for key, parts in most.items() for part in range(parts)]
         for number, (key, part) in enumerate(tracks):
-            file.write(f'<track id="{number}" label="object {key}" source="auto">\n')
-            for frame, outside, points in _track(lines, key, part):
-                file.write(_polygon(frame, outside, points))
+            label = quoteattr(self._called(int(key)))
+            file.write(f'<track id="{number}" label={label} source="auto">\n')
+            for frame, outside, points, key_frame in _with_keys(_track(lines, key, part)):
+                file.write(_polygon(frame, outside, points, key_frame))
             file.write("</track>\n")
         file.write("</annotations>\n")
 
@@ -178,7 +216,29 @@ def _extent(lines: LineLog) -> tuple[dict[str, int], int, list[int]]:
     return {key: most[key] for key in sorted(most, key=int)}, frames, size
 
 
-def _track(lines: LineLog, key: str, part: int) -> Iterator[tuple[int, bool, list[list[float]]]]:
+_Corners = list[list[float]]
+_Shape = tuple[int, bool, _Corners]
+
+
+def _with_keys(shapes: Iterable[_Shape]) -> Iterator[tuple[int, bool, _Corners, bool]]:
+    """Say of each shape of a track whether it is a key frame.
+
+    Tools interpolate between key frames, so a shape may only be left to them where the key frames
+    on both sides are the same.
+    """
+    before: _Shape | None = None
+    for shape, behind in pairwise(chain(shapes, [None])):
+        if shape is None:
+            return
+        same = all(
+            other is not None and other[1:] == shape[1:] and abs(other[0] - shape[0]) == 1
+            for other in (before, behind)
+        )
+        yield (*shape, not same)
+        before = shape
+
+
+def _track(lines: LineLog, key: str, part: int) -> Iterator[_Shape]:
     """Yield frame, whether the track ends there, and its polygon (the last one at an end)."""
     last: list[list[float]] | None = None
     for record in lines.read():
@@ -192,9 +252,9 @@ def _track(lines: LineLog, key: str, part: int) -> Iterator[tuple[int, bool, lis
             last = None
 
 
-def _polygon(frame: int, outside: bool, points: list[list[float]]) -> str:
+def _polygon(frame: int, outside: bool, points: _Corners, key_frame: bool) -> str:
     corners = ";".join(f"{x:.2f},{y:.2f}" for x, y in points)
     return (
-        f'<polygon frame="{frame}" outside="{outside:d}" occluded="0" keyframe="1" '
+        f'<polygon frame="{frame}" outside="{outside:d}" occluded="0" keyframe="{key_frame:d}" '
         f'z_order="0" points="{corners}"/>\n'
     )

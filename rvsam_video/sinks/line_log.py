@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rvsam_video.errors import OutputError
 from rvsam_video.results import FrameResult
 from rvsam_video.sinks.base import Mark
 from rvsam_video.sinks.names import PARTS_FOLDER
@@ -38,7 +39,7 @@ class LineLog:
         """
         with writing(self._file.path):
             self.folder.mkdir(parents=True, exist_ok=True)
-        self._file.open(mark["size"] if mark else 0)
+        self._file.open(mark["size"] if mark is not None else 0)
 
     def add(self, record: dict[str, Any]) -> None:
         """Append one line.
@@ -63,7 +64,11 @@ class LineLog:
         with self._file.path.open("rb") as file:
             # Lines, not one document: a killed run leaves whole lines up to the mark.
             for line in file:
-                yield json.loads(line)
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    msg = f"{self._file.path} is damaged; use --overwrite to start again"
+                    raise OutputError(msg) from error
 
     def close(self) -> None:
         """Close the file; can be called twice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -22,17 +22,19 @@ from rvsam_video.sinks.names import NPZ_FILE
 class NpzSink(LinesSink):
     """Writes `masks.npz`, for `numpy.load`.
 
-    `frames` (T,) int64 and `times` (T,) float64 in seconds; `object_ids` (K,) int64; `scores`
+    `frames` (T,) int64 and `times` (T,) float64 in seconds; `object_ids` (K,) int64; `object_names`
+    (K,) text, `object 1` and so on where none was given; `scores`
     (T, K) float32, NaN where an object does not live; `masks` (T, K, H, W) uint8, 1 on the object.
     The file is compressed, and built without ever holding more than one frame.
 
     Args:
         folder: the run folder.
-        _context: the arrays need nothing of it.
+        context: has the names of the objects.
     """
 
-    def __init__(self, folder: Path, _context: SinkContext) -> None:
+    def __init__(self, folder: Path, context: SinkContext) -> None:
         super().__init__(folder, NPZ_FILE, "npz.jsonl")
+        self._called = context.called
 
     def line(self, result: FrameResult) -> dict[str, Any]:
         """Return the masks of one frame as run lengths, with their scores."""
@@ -46,7 +48,7 @@ class NpzSink(LinesSink):
     def build(self, lines: LineLog, path: Path) -> None:
         """Write the arrays one after the other, the masks frame by frame."""
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            _assemble(lines, archive)
+            _assemble(lines, archive, self._called)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,15 @@ class _Head:
         return cls(record["frame"], record["time"], (height, width), scores)
 
 
-def _assemble(lines: LineLog, archive: zipfile.ZipFile) -> None:
+def _assemble(lines: LineLog, archive: zipfile.ZipFile, called: Callable[[int], str]) -> None:
     heads = [_Head.of(record) for record in lines.read()]
     # Known only at the end: objects may join in any frame.
     keys = sorted({key for head in heads for key in head.scores}, key=int)
     _add(archive, "frames", np.array([head.frame for head in heads], np.int64))
     _add(archive, "times", np.array([head.time for head in heads], np.float64))
     _add(archive, "object_ids", np.array(keys, np.int64))
+    # With a type of its own: an empty list of texts would be one of numbers.
+    _add(archive, "object_names", np.array([called(int(key)) for key in keys], np.str_))
     scores = [[head.scores.get(key, np.nan) for key in keys] for head in heads]
     _add(archive, "scores", np.array(scores, np.float32).reshape(len(heads), len(keys)))
     height, width = heads[0].size if heads else (0, 0)

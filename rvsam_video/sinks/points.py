@@ -53,8 +53,8 @@ class PointsSink:
             self._file.path.parent.mkdir(parents=True, exist_ok=True)
         # Written in place, not built at the end: a table grows by appending, and can be read
         # meanwhile.
-        self._file.open(mark["size"] if mark else 0)
-        if not mark:
+        self._file.open(mark["size"] if mark is not None else 0)
+        if mark is None:
             self._file.write((",".join(POINT_COLUMNS) + "\n").encode())
 
     def write(self, result: FrameResult) -> None:
@@ -143,7 +143,7 @@ class ArraysSink:
         """Begin anew, or cut the rows back to the mark."""
         with writing(self._rows.path):
             self._rows.path.parent.mkdir(parents=True, exist_ok=True)
-        self._rows.open(mark["size"] if mark else 0)
+        self._rows.open(mark["size"] if mark is not None else 0)
 
     def write(self, result: FrameResult) -> None:
         """Append the row of one frame."""

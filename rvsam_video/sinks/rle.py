@@ -40,9 +40,10 @@ def coco_code(mask: NDArray[np.bool_]) -> dict[str, Any]:
 class RleSink(LinesSink):
     """Writes `results.json`: a list with one entry per object.
 
-    An entry has `video_id`, `object_id`, `category_id` (always 1), `score` (the mean over the
-    frames where the object was looked for) and `segmentations`: for every frame of the video from
-    0 on a compressed run-length code, or null where there is none. As in the annotations of
+    An entry has `video_id`, `object_id`, `category_id` (always 1), `name` if the object has one,
+    `score` (the mean over the frames where the object was looked for) and `segmentations`: for
+    every frame of the video from 0 on a compressed run-length code, or null where there is none. As
+    in the annotations of
     YouTube-VIS, null also stands for an object that is not visible: before it starts, after it was
     removed, while its mask is empty, and in frames that could not be read.
 
@@ -55,7 +56,7 @@ class RleSink(LinesSink):
 
     def __init__(self, folder: Path, context: SinkContext) -> None:
         super().__init__(folder, RLE_FILE, "rle.jsonl")
-        self._video_id = context.video_id
+        self._video_id, self._names = context.video_id, context.names
 
     def line(self, result: FrameResult) -> dict[str, Any]:
         """Return the masks of one frame as run lengths, with their scores."""
@@ -76,6 +77,8 @@ class RleSink(LinesSink):
                 "category_id": _CATEGORY,
                 "score": column.mean_score,
             }
+            if column.object_id in self._names:
+                entry["name"] = self._names[column.object_id]
             opening = json.dumps(entry)[:-1] + ', "segmentations": ['
             file.write((",\n" if position else "\n").encode() + opening.encode())
             with column.path.open("rb") as segmentations:

@@ -46,8 +46,8 @@ class SummarySink:
     def start(self, mark: Mark | None) -> None:
         """Open both files, cut back to the mark."""
         self._lines.start(mark)
-        self._pictures.open(mark["pictures"] if mark else 0)
-        self._place = mark["place"] if mark else 0
+        self._pictures.open(mark["pictures"] if mark is not None else 0)
+        self._place = mark["place"] if mark is not None else 0
 
     def write(self, result: FrameResult) -> None:
         """Keep the numbers of a frame, and maybe a small picture."""

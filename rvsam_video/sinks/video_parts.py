@@ -134,9 +134,15 @@ class PacketLog:
         self._stream.flush()
         self._index.flush()
         block = self._RECORDS_PER_READ * self._RECORD.itemsize
+        behind, last = 0, -1
         with self._stream.path.open("rb") as stream, self._index.path.open("rb") as index:
             while data := index.read(block):
                 for pts, offset, size, key in np.frombuffer(data, self._RECORD).tolist():
+                    # As they were written, or somebody has changed the index.
+                    if not (behind <= offset < offset + size <= self._stream.size and pts > last):
+                        msg = f"{self._index.path} is damaged; use --overwrite to start again"
+                        raise OutputError(msg)
+                    behind, last = offset + size, pts
                     stream.seek(offset)
                     yield EncodedPacket(stream.read(size), pts, bool(key))
 

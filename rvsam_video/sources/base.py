@@ -65,6 +65,10 @@ class FrameSource(Protocol):
         """How many frames a full reading gives: an estimate; None if nobody knows."""
 
     @property
+    def counted(self) -> bool:
+        """Whether `frame_count` is what the source lists one by one, and no estimate."""
+
+    @property
     def report(self) -> ReadReport:
         """How the newest iteration has gone so far; does not change by itself."""
 
@@ -121,6 +125,7 @@ class Tally:
         damaged: frames that may look wrong so far.
         expected: how many frames the file says it has, or None.
         piece: what a broken piece is called: a packet or a picture.
+        counted: whether the file lists its frames, so that `expected` is no estimate.
         stopped: whether reading was ended because of damage.
         resized: whether the change of the picture's size was noted.
         notes: sentences about things that cannot be counted.
@@ -131,6 +136,7 @@ class Tally:
     ) -> None:
         self.piece = piece
         self.expected = expected
+        self.counted = expected is not None and not about
         self._about = "about " if about else ""
         self.frames = self.bad = self.damaged = 0
         self.stopped = self.resized = False

@@ -40,6 +40,7 @@ class Camera(ClosesItself):
 
     live = True
     frame_count = None
+    counted = False
 
     def __init__(self, number: int, *, on_bad_frame: BadFrames = "skip") -> None:
         self.name = f"camera {number}"
@@ -50,7 +51,8 @@ class Camera(ClosesItself):
         self._lock = Lock()
         with _silent_opencv():
             self._capture = cv2.VideoCapture(number)
-            image = self._wait_for_image() if self._capture.isOpened() else None
+            # Also with `stop`: a camera that wakes up is not damaged yet.
+            image = self._wait_for_image(MOST_TRIES) if self._capture.isOpened() else None
         if image is None:
             self.close()
             msg = (
@@ -95,7 +97,7 @@ class Camera(ClosesItself):
             frame, self._first = self._first, None
             if frame is not None:
                 return frame
-            image = self._wait_for_image()
+            image = self._wait_for_image(1 if self._stop else MOST_TRIES)
         if image is not None:
             return Frame(self._tally.frames, time.monotonic() - self._began, image)
         if self._stop:
@@ -107,8 +109,8 @@ class Camera(ClosesItself):
         )
         raise SourceError(msg)
 
-    def _wait_for_image(self) -> Image | None:
-        for _ in range(1 if self._stop else MOST_TRIES):
+    def _wait_for_image(self, tries: int) -> Image | None:
+        for _ in range(tries):
             came, picture = self._capture.read()
             if came:
                 return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from rvsam_video.errors import SourceError
 from rvsam_video.sources.place import Place
+from rvsam_video.sources.spooling import readable
 
 OPEN_SECONDS = 10.0
 """How long a server or network camera may take to send its first frames: some wake up slowly."""
@@ -49,7 +50,7 @@ def open_container(place: Place) -> InputContainer:
         if place.target.startswith("rtsp"):
             # Cameras lose packets over UDP as soon as the network is busy, so TCP comes first.
             options["options"] = {"rtsp_flags": "prefer_tcp"}
-    file = _standard_input() if place.kind == "stdin" else place.target
+    file = readable(_stream_of(place), place.name) if place.kind == "stdin" else place.target
     try:
         container: InputContainer = av.open(file, "r", **options)
     except FFmpegError as error:
@@ -97,6 +98,10 @@ def lost(place: Place, frames: int, error: FFmpegError) -> SourceError:
     return SourceError(f"{place.name} was lost {when} ({reason}); {advice}")
 
 
+def _stream_of(place: Place) -> BinaryIO:
+    return _standard_input() if place.file is None else place.file
+
+
 def _standard_input() -> BinaryIO:
     if sys.stdin is None or sys.stdin.isatty():
         msg = (
@@ -122,8 +127,8 @@ def _why_not_opened(place: Place, error: FFmpegError) -> str:
         return f"{place.name} cannot be opened ({_plain(error)}); check the path and the disk"
     if place.kind == "stdin":
         return (
-            "standard input holds no video that can be read as it comes; send MPEG-TS, Matroska "
-            "or an MP4 file with its index in front (ffmpeg -movflags faststart)"
+            f"{place.name} holds no video that can be read as it comes; send MP4, MPEG-TS or "
+            "Matroska, or save it to a file and give that"
         )
     return f"{place.name} {_what_it_is(place.path)}"
 

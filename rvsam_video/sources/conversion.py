@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 
 from rvsam_video.frame import Image
+from rvsam_video.sources.combs import without_combs
+from rvsam_video.sources.high_range import HLG, PQ, to_ordinary
 
 
 class Orientation(NamedTuple):
@@ -72,25 +74,67 @@ def displayed_size(picture: VideoFrame) -> tuple[int, int]:
     return orientation_of(picture).size(picture.width, picture.height)
 
 
+HD_LINES = 720
+"""From here on video that does not say how its colours are coded is taken for HD (ITU-R BT.709), as
+players do; below for BT.601."""
+
+
+_UNTAGGED = 2
+"""What a video's colour coding is called, in ITU-T H.273, that does not say what it is."""
+
+
 class Converter:
     """Turns decoded pictures into (H, W, 3) uint8 RGB images of one size.
 
     Transparency is left out: the colours below it are shown. Pixels that are not square stay as
-    they are stored. One reformatter is kept, since making one per picture costs a fifth more.
+    they are stored. HDR is brought to the range of ordinary pictures, and interlaced pictures lose
+    their combs; `said` says so. One reformatter is kept, since making one per picture costs a fifth
+    more.
 
     Args:
         size: (width, height) in pixels that every image gets.
+
+    Attributes:
+        said: sentences about what was done to the pictures so far.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size = size
         self._reformatter = VideoReformatter()
+        self.said: list[str] = []
 
     def __call__(self, picture: VideoFrame) -> Image:
         """Return the (H, W, 3) uint8 RGB image, C-contiguous; scaled if it has another size."""
         orientation = orientation_of(picture)
         # The scaler works before the turn, so it is given the sizes as they are stored.
         width, height = orientation.size(*self._size)
-        pixels = self._reformatter.reformat(picture, width, height, "rgb24").to_ndarray()
+        pixels = self._pixels(picture, width, height)
+        if picture.interlaced_frame:
+            self._say(
+                "the video is interlaced: where it moves, every second line is made from its "
+                "neighbours"
+            )
+            pixels = without_combs(pixels)
         # A copy only if it was turned; trackers and networks want rows that follow each other.
-        return np.ascontiguousarray(orientation.turn(np.asarray(pixels, np.uint8)))
+        return np.ascontiguousarray(orientation.turn(pixels))
+
+    def _pixels(self, picture: VideoFrame, width: int, height: int) -> Image:
+        if picture.color_trc in (PQ, HLG):
+            self._say("the video is HDR: its brightness and colours are converted to ordinary ones")
+            deep = self._reformatter.reformat(picture, width, height, "rgb48le").to_ndarray()
+            return to_ordinary(
+                np.asarray(deep, np.uint16), picture.color_trc, picture.color_primaries
+            )
+        coded = None
+        if (
+            picture.colorspace == _UNTAGGED
+            and picture.height >= HD_LINES
+            and not picture.format.is_rgb
+        ):
+            coded = Colorspace.ITU709
+        shown = self._reformatter.reformat(picture, width, height, "rgb24", src_colorspace=coded)
+        return np.asarray(shown.to_ndarray(), np.uint8)
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self.said:
+            self.said.append(sentence)

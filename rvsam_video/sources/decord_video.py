@@ -37,6 +37,7 @@ class DecordVideo(ClosesItself):
     """
 
     live = False
+    counted = True
 
     def __init__(self, place: Place, *, on_bad_frame: BadFrames = "skip", start: int = 0) -> None:
         self._start, self._stop = start, on_bad_frame == "stop"

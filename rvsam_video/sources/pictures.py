@@ -4,34 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
-from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
-from rvsam_video.frame import Frame, Image
+from rvsam_video.frame import Frame
 from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally, count
-
-MOST_NAMED = 5
-"""Broken pictures that the report names one by one; a broken disk may have thousands."""
-
-_UNREADABLE = (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError)
-"""What Pillow raises for a broken picture, depending on its format."""
+from rvsam_video.sources.picture_reading import depth_of, load_picture
 
 
 class ImageSequence(ClosesItself):
-    """Pictures as a video of 25 frames per second.
+    """Pictures as a video of 25 frames per second, or as many as are asked for.
 
     The index of a frame is the place of its file in the order, so a broken picture that is
-    passed over leaves a gap. Transparency is left out; greyscale of 16 bits is cut to 8; the
-    orientation that a camera wrote into the picture is applied.
+    passed over leaves a gap. Transparency is left out. Pictures of more than 8 bits are brought to
+    8 by the bits that they use: the same for all, decided by a few of them, and said in the report.
+    The orientation that a camera wrote into the picture is applied.
 
     Args:
         paths: the pictures in order, at least one.
         name: what to call the sequence.
+        fps: frames per second; None takes 25.
+        notes: sentences for the report of how the pictures were chosen.
         on_bad_frame: what to do with a picture that cannot be read.
         start: index of the first frame to give.
 
@@ -40,21 +33,31 @@ class ImageSequence(ClosesItself):
     """
 
     live = False
+    counted = True
 
     def __init__(
         self,
         paths: Sequence[Path],
         name: str,
         *,
+        fps: float | None = None,
+        notes: Sequence[str] = (),
         on_bad_frame: BadFrames = "skip",
         start: int = 0,
     ) -> None:
+        self._rate, self._notes = fps or DEFAULT_RATE, notes
+        self._depth = depth_of(paths)
         self._paths, self._start, self._stop = paths, start, on_bad_frame == "stop"
         self.name = name
         self.frame_count = len(paths)
         self._tally = self._new_tally()
         self._closed = False
         self.size = self._first_size()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files of the pictures, by frame index."""
+        return tuple(self._paths)
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -98,7 +101,7 @@ class ImageSequence(ClosesItself):
         tally = self._new_tally()
         frame = self._read(index, tally)
         if frame is None:
-            raise SourceError(f"{tally.notes[0]}; replace the file")
+            raise SourceError(f"{tally.notes[-1]}; replace the file")
         return frame
 
     def close(self) -> None:
@@ -106,11 +109,15 @@ class ImageSequence(ClosesItself):
         self._closed = True
 
     def _new_tally(self) -> Tally:
-        return Tally("picture", len(self._paths))
+        tally = Tally("picture", len(self._paths))
+        for note in (*self._notes, self._depth.note()):
+            if note is not None:
+                tally.note(note)
+        return tally
 
     def _first_size(self) -> tuple[int, int]:
         for path in self._paths:
-            image = _load(path, self._tally)
+            image = load_picture(path, self._tally, self._depth)
             if image is not None:
                 height, width = image.shape[:2]
                 return width, height
@@ -124,10 +131,10 @@ class ImageSequence(ClosesItself):
     def _read(self, index: int, tally: Tally) -> Frame | None:
         if self._closed:
             raise SourceError(f"{self.name} was closed; open it again to read it")
-        image = _load(self._paths[index], tally)
+        image = load_picture(self._paths[index], tally, self._depth)
         if image is None:
             return None
-        frame = Frame(index, index / DEFAULT_RATE, image)
+        frame = Frame(index, index / self._rate, image)
         # Raised, not scaled as in videos: such a folder holds more than one clip.
         if frame.size != self.size:
             (width, height), (first_width, first_height) = frame.size, self.size
@@ -137,51 +144,3 @@ class ImageSequence(ClosesItself):
             )
             raise SourceError(msg)
         return frame
-
-
-def _load(path: Path, tally: Tally) -> Image | None:
-    """Read one picture as (H, W, 3) uint8 RGB; None, and a note in `tally`, if that fails."""
-    try:
-        return decode_picture(path, str(path))
-    except SourceError as error:
-        tally.bad += 1
-        if tally.bad <= MOST_NAMED:
-            tally.note(str(error))
-        return None
-
-
-def decode_picture(file: Path | BinaryIO, name: str) -> Image:
-    """Read one picture as (H, W, 3) uint8 RGB, upright.
-
-    Args:
-        file: its path, or its bytes.
-        name: what to call it in messages.
-
-    Raises:
-        SourceError: if it is damaged, or no picture.
-    """
-    try:
-        with PillowImage.open(file) as picture:
-            return _to_rgb(picture)
-    except _UNREADABLE as error:
-        raise SourceError(f"{name} cannot be read ({_reason(error)})") from error
-
-
-def _to_rgb(picture: PillowImage.Image) -> Image:
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode == "F":
-        msg = "its pixels are floating-point numbers; convert it to 8 bits"
-        raise ValueError(msg)
-    if upright.mode.startswith("I"):
-        # Pillow would cut values above 255 off instead of scaling them.
-        grey = (np.asarray(upright).astype(np.uint32) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    return np.array(upright.convert("RGB"), np.uint8)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "no picture, or its beginning is damaged"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error).lower()

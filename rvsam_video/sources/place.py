@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
 
 from rvsam_video.errors import SourceError
@@ -25,11 +25,13 @@ class Place:
         kind: a file, a pipe that can be read once, a network stream, or standard input.
         name: what to call it when talking to people; holds no password.
         target: path or address to open; empty for standard input.
+        file: an open file that a program gave; of the kind "stdin", too, being read once.
     """
 
     kind: Literal["file", "pipe", "stream", "stdin"]
     name: str
     target: str = ""
+    file: BinaryIO | None = None
 
     @property
     def path(self) -> Path | None:

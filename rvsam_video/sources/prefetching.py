@@ -81,6 +81,10 @@ class Prefetch(ClosesItself, Generic[_T]):
         """Return the next item, waiting for it if need be; raise what the source raised."""
         return self._belt.take()
 
+    def ready(self, seconds: float = WAKE_SECONDS) -> bool:
+        """Wait at most so long; return whether `next` would answer at once."""
+        return self._belt.ready(seconds)
+
     def close(self) -> None:
         """End the thread and let go of what it read; may be called more than once."""
         self._finish()
@@ -125,6 +129,13 @@ class _Belt(Generic[_T]):
             # Raised once; whoever asks again gets the ordinary end.
             error, self._error = self._error, None
         raise error or StopIteration
+
+    def ready(self, seconds: float) -> bool:
+        """Wait at most so long for an item or the end; return whether one of them is there."""
+        with self._changed:
+            if not self._items and not self._ended:
+                self._changed.wait(seconds)
+            return bool(self._items) or self._ended
 
     def end(self, error: BaseException | None) -> None:
         """Say that no more items come, and what to raise instead, if anything."""

@@ -39,6 +39,7 @@ class Reconnecting(ClosesItself):
 
     live = True
     frame_count = None
+    counted = False
 
     def __init__(
         self, source: FrameSource, reopen: Callable[[], FrameSource], patience: float

@@ -50,6 +50,7 @@ class VideoSource(ClosesItself):
         # A recording at an address ends by itself and loses nothing while nobody reads.
         self.live = place.kind == "stream" and reading.endless
         self.frame_count = self._tally.expected
+        self.counted = self._tally.counted
 
     @property
     def report(self) -> ReadReport:
@@ -71,7 +72,10 @@ class VideoSource(ClosesItself):
                 # Decoded from the beginning, not sought: seeking gives other indices in damaged
                 # files.
                 if index >= self._start:
-                    yield Frame(index, time, convert(picture))
+                    image = convert(picture)
+                    for sentence in convert.said:
+                        self._tally.note(sentence)
+                    yield Frame(index, time, image)
         finally:
             # Kept open where it cannot be read again, so that the next iteration goes on.
             if self._next_reading is not reading:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
 
-from rvsam_video.frame import Frame, Image
+from numpy.typing import NDArray
+
+from rvsam_video.frame import Frame
+from rvsam_video.images import frames_of
 from rvsam_video.methods import AUTO, Method, Pair
+from rvsam_video.prompts.from_python import as_prompts, check_whole
 from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.results import FrameResult
 from rvsam_video.segmenters import Segmenter
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.sources import open_source, prefetch
+from rvsam_video.sources.opening import is_place
 from rvsam_video.streaming.session import Session
 from rvsam_video.trackers import PointTracker
 
 DECODE_AHEAD = 4
 """Frames decoded while the engine works on another: enough to smooth out key frames."""
+
+Prompts: TypeAlias = "Prompt | Mapping[str, Any] | Sequence[Any] | NDArray[Any]"
+"""The ways in which `track` takes prompts, see there."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -111,14 +120,21 @@ class VideoSegmenter:
 
     def track(
         self,
-        source: str | Path | int | Iterable[Frame | Image],
-        prompts: Prompt | Sequence[Prompt],
+        source: str | bytes | Path | int | BinaryIO | Iterable[object],
+        prompts: Prompts,
+        *,
+        fps: float | None = None,
     ) -> Iterator[FrameResult]:
         """Follow the prompted objects through a video; results come while it is being read.
 
         Args:
-            source: whatever `open_source` takes (a file, folder, glob, camera, stream), or frames.
-            prompts: what to follow; each names its object and frame.
+            source: whatever `open_source` takes (a file, folder, glob, camera, stream), or frames:
+                `Frame`s, (H, W, 3) uint8 RGB arrays, Pillow images, or tensors (3, H, W) or
+                (H, W, 3) of uint8 or of floats from 0 to 1. They are copied, so one buffer can
+                be filled again and again.
+            prompts: what to follow: prompts, each with its object and frame; or mappings with the
+                names of a prompt file; or points [[x, y]] of object 1 in frame 0.
+            fps: frames per second of pictures, in files or as arrays; None takes 25.
 
         Yields:
             one result per frame, in order, also for frames without objects.
@@ -126,17 +142,28 @@ class VideoSegmenter:
         Raises:
             SourceError: if the source cannot be read.
             PromptError: if a prompt does not fit the frames.
+            UsageError: if the source is none, or a frame is no picture.
         """
-        session = self.session([prompts] if isinstance(prompts, Prompt) else prompts)
-        if not isinstance(source, str | Path | int):
-            yield from run_session(session, source)
+        chosen = as_prompts(prompts)
+        check_whole(chosen)
+        session = self.session(chosen)
+        if not is_place(source):
+            yield from run_session(session, frames_of(source, fps))
             return
-        with open_source(source) as opened, closing(prefetch(opened, DECODE_AHEAD)) as frames:
+        with (
+            open_source(source, fps=fps) as opened,
+            closing(prefetch(opened, DECODE_AHEAD)) as frames,
+        ):
             yield from run_session(session, frames)
 
 
-def run_session(session: Session, frames: Iterable[Frame | Image]) -> Iterator[FrameResult]:
+def run_session(session: Session, frames: Iterable[Frame]) -> Iterator[FrameResult]:
     """Push all frames, yield results as they become final, flush at the end."""
+    said = 0
     for frame in frames:
-        yield from session.push(frame)
+        results = session.push(frame)
+        for note in session.notes[said:]:
+            _LOGGER.warning("%s", note)
+        said = len(session.notes)
+        yield from results
     yield from session.flush()

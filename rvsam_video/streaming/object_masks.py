@@ -17,6 +17,7 @@ from rvsam_video.segmenters.base import (
     Memory,
     ObjectPrompt,
     Segmenter,
+    refuse_infinite_masks,
 )
 from rvsam_video.settings import SegmentationSettings
 from rvsam_video.snapshot import Arrays, nested, prefixed
@@ -177,4 +178,5 @@ class ObjectMasks:
         if self._embedded is None or self._embedded[0] != frame.index:
             self._embedded = (frame.index, self._segmenter.embed(frame.image))
         predicted = self._segmenter.predict(self._embedded[1], prompts)
+        refuse_infinite_masks(predicted, self._segmenter.name, frame.index)
         return {prompt.object_id: item for prompt, item in zip(prompts, predicted, strict=True)}

@@ -6,16 +6,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rvsam_video.frame import Frame, Image, check_next
+from rvsam_video.frame import Frame, check_next
+from rvsam_video.images import frames_of
 from rvsam_video.methods import AUTO, Method
 from rvsam_video.points.queries import DEFAULT_GRID, PointRequest, query_points
 from rvsam_video.results import FrameResult, PointTable, point_states
 from rvsam_video.snapshot import Arrays, frames_from_arrays, frames_to_arrays, nested, prefixed
 from rvsam_video.sources import open_source, prefetch
+from rvsam_video.sources.opening import is_place
 from rvsam_video.streaming.engine import DECODE_AHEAD
 from rvsam_video.trackers.base import (
     PointTracker,
@@ -26,24 +29,27 @@ from rvsam_video.trackers.base import (
 
 
 def track_points(
-    source: str | Path | int | Iterable[Frame | Image],
+    source: str | bytes | Path | int | BinaryIO | Iterable[object],
     queries: ArrayLike | None = None,
     *,
     grid: int = DEFAULT_GRID,
     query_frame: int = 0,
     tracker: str | PointTracker = AUTO,
     device: str = "auto",
+    fps: float | None = None,
 ) -> Iterator[TrackedPoints]:
     """Follow points through a video; answers come while it is being read.
 
     Args:
-        source: whatever `open_source` takes (a file, folder, glob, camera, stream), or frames.
+        source: whatever `open_source` takes (a file, folder, glob, camera, stream), or frames, as
+            `VideoSegmenter.track` takes them.
         queries: (N, 3) frame, x, y, or (N, 2) x, y in frame 0; pixels. None takes a grid.
         grid: points on each side of the grid.
         query_frame: index of the frame that the grid starts in.
         tracker: a registry name (see `rvsam_video.trackers.tracker_names`) or an own tracker;
             "auto" takes the best one whose weights are on this machine, else lucas-kanade.
         device: "auto", or a PyTorch device; for trackers with a network.
+        fps: frames per second of pictures, in files or as arrays; None takes 25.
 
     Yields:
         one answer per frame, in order; ids are rows of `queries`, or of the grid row by row. A
@@ -70,22 +76,21 @@ def track_points(
             return query_points(queries, size)
         return PointRequest(grid=grid, query_frame=query_frame).points(size)[0]
 
-    if not isinstance(source, str | Path | int):
-        yield from _follow(chosen, source, starting)
+    if not is_place(source):
+        yield from _follow(chosen, frames_of(source, fps), starting)
         return
-    with open_source(source) as opened, closing(prefetch(opened, DECODE_AHEAD)) as frames:
+    with open_source(source, fps=fps) as opened, closing(prefetch(opened, DECODE_AHEAD)) as frames:
         yield from _follow(chosen, frames, starting)
 
 
 def _follow(
     tracker: PointTracker,
-    frames: Iterable[Frame | Image],
+    frames: Iterable[Frame],
     starting: Callable[[tuple[int, int]], QueryPoints],
 ) -> Iterator[TrackedPoints]:
     state: TrackerState | None = None
     last: Frame | None = None
-    for number, item in enumerate(frames):
-        frame = item if isinstance(item, Frame) else Frame(number, float(number), item)
+    for frame in frames:
         check_next(frame, last)
         if state is None:
             state = tracker.start(frame.size)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rvsam_video.errors import PromptError, UsageError
-from rvsam_video.frame import Frame, Image, check_next
+from rvsam_video.frame import Frame, check_next
+from rvsam_video.images import as_image, owned
 from rvsam_video.points.prompting import correction_prompt, object_prompts, start_prompt
 from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
 from rvsam_video.results import FrameResult, ObjectResult
@@ -21,6 +22,9 @@ from rvsam_video.streaming.merging import mask_alone, object_result
 from rvsam_video.streaming.object_masks import ObjectMasks
 from rvsam_video.streaming.object_points import ObjectPoints
 from rvsam_video.trackers.base import PointTracker, TrackedPoints
+
+_LEAST_OF_BOX = 0.1
+"""An object that fills less of the box around it is a thin diagonal, or not what was meant."""
 
 
 class Session:
@@ -33,6 +37,10 @@ class Session:
         segmenter: turns points into masks.
         settings: constants of the engine.
         prompts: what is known before the video starts; more can be added at any time.
+
+    Attributes:
+        settings: constants of the engine.
+        notes: sentences about prompts that could not be taken as they were given.
 
     Raises:
         PromptError: if an object has two boxes or two masks in one frame.
@@ -53,6 +61,7 @@ class Session:
         self._waiting: deque[Frame] = deque()
         self._last: Frame | None = None
         self._began = clock.monotonic()
+        self.notes: list[str] = []
 
     @property
     def object_ids(self) -> list[int]:
@@ -69,12 +78,14 @@ class Session:
         """Index of the frame pushed last, -1 before the first."""
         return -1 if self._last is None else self._last.index
 
-    def push(self, frame: Frame | Image, time: float | None = None) -> list[FrameResult]:
+    def push(self, frame: object, time: float | None = None) -> list[FrameResult]:
         """Take the next frame; return the results that became final, in order.
 
         Args:
-            frame: a `Frame`, or (H, W, 3) uint8 RGB which gets the next index.
-            time: seconds, for a bare image; by default the time since the session began.
+            frame: a `Frame`, or a picture, which gets the next index: (H, W, 3) uint8 RGB, a Pillow
+                image, or a tensor (3, H, W) or (H, W, 3) of uint8 or of floats from 0 to 1. It
+                is copied, so that the same buffer can be filled again.
+            time: seconds, for a bare picture; by default the time since the session began.
 
         Returns:
             none, one or more results: with a tracker that needs `lookahead` frames, the result
@@ -84,9 +95,13 @@ class Session:
             UsageError: if the frame has another size than the first, or its index does not rise.
             PromptError: with the first frame, if a prompt does not fit the video's frames.
         """
-        if not isinstance(frame, Frame):
+        if isinstance(frame, Frame):
+            # A frame outlives the call, since later ones are compared with it.
+            frame = owned(frame)
+        else:
             time = clock.monotonic() - self._began if time is None else time
-            frame = Frame(self.last_index + 1, time, frame)
+            index = self.last_index + 1
+            frame = Frame(index, time, as_image(frame, f"frame {index}"))
         check_next(frame, self._last)
         points = self._points or self._begin(frame)
         self._waiting.append(frame)
@@ -94,6 +109,7 @@ class Session:
         due = [prompt for prompt in self._pending if prompt.frame <= frame.index]
         self._pending = [prompt for prompt in self._pending if prompt.frame > frame.index]
         for prompt in due:
+            self._note_moved(prompt, frame)
             self._apply(prompt, points, frame, due)
         results = []
         for tracked in points.tracker.push(frame):
@@ -103,6 +119,13 @@ class Session:
             # A tracker takes queries from the frame given out last on, so only there.
             points.refill(final, results[-1].objects)
         return results
+
+    def _note_moved(self, prompt: Prompt, frame: Frame) -> None:
+        if prompt.frame < frame.index:
+            self.notes.append(
+                f"the prompt of {prompt.where} was taken in frame {frame.index}: frame "
+                f"{prompt.frame} was not read"
+            )
 
     def flush(self) -> list[FrameResult]:
         """End of the video: return the results still held back by the tracker's lookahead."""
@@ -275,7 +298,9 @@ class Session:
             elsewhere = self._elsewhere(prompt, points, together)
             request = start_prompt(prompt, points.next_id, elsewhere, self.settings)
             prediction = self._masks.start(request, frame, is_out=is_out)
-            points.start(prompt, frame, mask_alone(prediction, frame.size))
+            mask = mask_alone(prediction, frame.size)
+            self._note_nearly_empty(prompt, mask)
+            points.start(prompt, frame, mask)
             return prediction
         ids = points.give(prompt, frame)
         if not is_out:
@@ -285,6 +310,17 @@ class Session:
         prediction = self._masks.correct(request, frame)
         points.forget_contradicted(prompt.object_id, mask_alone(prediction, frame.size))
         return prediction
+
+    def _note_nearly_empty(self, prompt: Prompt, mask: NDArray[np.bool_]) -> None:
+        if prompt.box is None or prompt.mask is not None:
+            return
+        x0, y0, x1, y1 = (float(side) for side in prompt.box)
+        share = np.count_nonzero(mask) / ((x1 - x0 + 1) * (y1 - y0 + 1))
+        if share < _LEAST_OF_BOX:
+            self.notes.append(
+                f"the mask of {prompt.where} fills {share:.0%} of its box; look at it, and add a "
+                "point on the object"
+            )
 
     def _elsewhere(
         self, prompt: Prompt, points: ObjectPoints, together: Sequence[Prompt]

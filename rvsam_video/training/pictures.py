@@ -11,14 +11,13 @@ import os
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.frame import Image
 from rvsam_video.sources.finding import IMAGE_SUFFIXES
-from rvsam_video.sources.pictures import decode_picture
+from rvsam_video.sources.picture_reading import decode_picture
 
 _ARCHIVE = ".tar"
 _LIST = ".txt"
@@ -79,7 +78,7 @@ class PictureFile:
         Raises:
             SourceError: if it cannot be read.
         """
-        return decode_picture(BytesIO(self.pixels.read()), self.name)
+        return decode_picture(self.pixels.read(), self.name)
 
     def objects(self) -> list[dict[str, Any]]:
         """Return the entries of SA-1B's annotations; none where there is no such file.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rvsam_video.errors import PromptError, UsageError
@@ -67,7 +67,7 @@ class ClickBook:
         if key is None:
             msg = f"there are {MAX_OBJECT_ID} objects already; remove one"
             raise UsageError(msg)
-        self.names[key] = f"object {key}"
+        self.names[key] = _unnamed(key)
         return key
 
     def rename(self, object_id: int, name: str) -> None:
@@ -137,7 +137,14 @@ class ClickBook:
         Background clicks whose object has lost its start by undoing are left out.
         """
         started = [click for click in self.clicks if self._has_start(click)]
-        return merge_prompts([click.to_prompt() for click in started])
+        prompts = merge_prompts([click.to_prompt() for click in started])
+        # Those that were never named need no name in any file.
+        return [
+            replace(item, name=self.names[item.object_id])
+            if self.names[item.object_id] != _unnamed(item.object_id)
+            else item
+            for item in prompts
+        ]
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return objects with their colours and clicks, for the page."""
@@ -158,6 +165,10 @@ class ClickBook:
         if object_id not in self.names:
             msg = f"there is no object {object_id}; add one first"
             raise UsageError(msg)
+
+
+def _unnamed(key: int) -> str:
+    return f"object {key}"
 
 
 def _to_json(click: Click) -> dict[str, Any]:

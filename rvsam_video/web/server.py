@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from rvsam_video.errors import UsageError
 from rvsam_video.streaming.engine import VideoSegmenter
 from rvsam_video.web.settings import LOOPBACK, WebSettings
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 
 def serve(
@@ -23,7 +29,7 @@ def serve(
     say: Callable[[str], None],
     open_browser: bool = True,
 ) -> None:
-    """Serve the page until Ctrl-C.
+    """Serve the page until Ctrl-C, SIGTERM or the end of the terminal it was started in.
 
     Args:
         segmenter: the pair that tracks.
@@ -63,11 +69,33 @@ def serve(
             # error.
             threading.Timer(0.5, _show, (address,)).start()
         try:
-            with suppress(KeyboardInterrupt):
-                uvicorn.Server(config).run(sockets=[listener])
+            with (
+                suppress(KeyboardInterrupt),
+                _ending_with_terminal(server := uvicorn.Server(config)),
+            ):
+                server.run(sockets=[listener])
         # Also after an error: visitors' runs are finished, so that their files are whole.
         finally:
             visitors.close()
+
+
+@contextmanager
+def _ending_with_terminal(server: Server) -> Iterator[None]:
+    """Let the server end in order when its terminal is closed; it knows the other signals."""
+    usable = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
+    # Ignored by the one who started us, as nohup does: that was meant.
+    if not usable or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    previous = signal.signal(signal.SIGHUP, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, previous)
 
 
 def new_token() -> str:

@@ -121,6 +121,10 @@ def verify(checkpoint: PublishedWeights, path: Path) -> str:
             msg = f"{path} has MD5 {md5}, not the one published ({checkpoint.md5}): "
             msg += _REPLACE.format(name=checkpoint.name)
             raise WeightsError(msg)
+        if not found.startswith(checkpoint.sha256_start):
+            msg = f"{path} has sha256 {found}, which does not begin with the digits published "
+            msg += f"({checkpoint.sha256_start}): {_REPLACE.format(name=checkpoint.name)}"
+            raise WeightsError(msg)
         _check_readable(path)
         _pin(path, found, checkpoint)
     elif found != expected:
@@ -233,6 +237,10 @@ def _admit(checkpoint: PublishedWeights, part: Path, *, pinned: str | None) -> s
     if checkpoint.md5 is not None and (md5 := _file_hash(part, "md5")) != checkpoint.md5:
         msg = f"{checkpoint.url} sent a file with MD5 {md5}, not the one published "
         msg += f"({checkpoint.md5}); nothing was kept"
+        raise WeightsError(msg)
+    if not found.startswith(checkpoint.sha256_start):
+        msg = f"{checkpoint.url} sent a file with sha256 {found}, which does not begin with the "
+        msg += f"digits published ({checkpoint.sha256_start}); nothing was kept"
         raise WeightsError(msg)
     try:
         _check_readable(part)

@@ -38,6 +38,8 @@ class PublishedWeights:
             of the first download is kept and later files are held against it.
         md5: of the whole file, in hexadecimal, where that is all that was published; the first
             download must have it. It finds damage; it would not stop a forger.
+        sha256_start: the first digits of the sha256, where those are all that was published; the
+            first download must have them.
         part: what the network is.
     """
 
@@ -49,7 +51,8 @@ class PublishedWeights:
     size: int | None = None
     sha256: str | None = None
     md5: str | None = None
-    part: Literal["segmenter", "tracker"] = "segmenter"
+    sha256_start: str = ""
+    part: Literal["segmenter", "tracker", "saliency"] = "segmenter"
 
     @property
     def notice(self) -> str:
@@ -61,7 +64,7 @@ class PublishedWeights:
     @property
     def option(self) -> str:
         """The option that takes a file of such weights on the command line."""
-        return "--checkpoint" if self.part == "segmenter" else "--tracker-checkpoint"
+        return "--checkpoint" if self.part == "segmenter" else f"--{self.part}-checkpoint"
 
 
 def _cotracker(
@@ -194,7 +197,34 @@ _TRACKERS = (
     ),
 )
 
-PUBLISHED: dict[str, PublishedWeights] = {entry.name: entry for entry in (*_SEGMENTERS, *_TRACKERS)}
+_WIDE_RESNET = "Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016, arXiv:1605.07146"
+
+# Of both only the digits in their names are published: the first ones of the sha256.
+_SALIENCY = (
+    PublishedWeights(
+        name="wide-resnet50-racm",
+        url="https://github.com/huggingface/pytorch-image-models/releases/download/"
+        "v0.1-weights/wide_resnet50_racm-8234f177.pth",
+        file_name="wide_resnet50_racm-8234f177.pth",
+        licence="Apache-2.0",
+        citation=_WIDE_RESNET,
+        sha256_start="8234f177",
+        part="saliency",
+    ),
+    PublishedWeights(
+        name="wide-resnet50-torchvision",
+        url="https://download.pytorch.org/models/wide_resnet50_2-95faca4d.pth",
+        file_name="wide_resnet50_2-95faca4d.pth",
+        licence="BSD-3-Clause",
+        citation=_WIDE_RESNET,
+        sha256_start="95faca4d",
+        part="saliency",
+    ),
+)
+
+PUBLISHED: dict[str, PublishedWeights] = {
+    entry.name: entry for entry in (*_SEGMENTERS, *_TRACKERS, *_SALIENCY)
+}
 """All weights that can be fetched, by name."""
 
 

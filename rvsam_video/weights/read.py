@@ -52,12 +52,13 @@ def check_stored_sums(path: Path) -> None:
     Raises:
         WeightsError: naming the first part that was changed after it was written.
     """
-    if not is_zipfile(path):
-        return
     try:
+        if not is_zipfile(path):
+            return
         with ZipFile(path) as archive:
             damaged = archive.testzip()
-    except (BadZipFile, NotImplementedError, EOFError) as error:
+    # Names that are no text are met by all of these, also by ValueError.
+    except (BadZipFile, NotImplementedError, EOFError, OSError, ValueError, RuntimeError) as error:
         msg = f"{path} is damaged: {error}; fetch it again"
         raise WeightsError(msg) from error
     if damaged is not None:
@@ -136,8 +137,8 @@ def load_checked(model: nn.Module, state_dict: Mapping[str, Tensor], source: str
         source: where the tensors are from, for the message.
 
     Raises:
-        WeightsError: naming the first entries that are missing, superfluous or of another shape;
-            the network is left as it was.
+        WeightsError: naming the first entries that are missing, superfluous or of another shape,
+            or hold values that are no finite numbers; the network is left as it was.
     """
     # Compared here and not by PyTorch's strict loading, whose message lists hundreds of names.
     own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
@@ -160,11 +161,42 @@ def load_checked(model: nn.Module, state_dict: Mapping[str, Tensor], source: str
             "; choose the segmenter or tracker that these weights were made for, or other weights"
         )
         raise WeightsError(msg)
+    refuse_infinite_weights(state_dict, source)
     # Only once everything fits: a network half filled would compute nonsense.
     model.load_state_dict(dict(state_dict))
+
+
+def refuse_infinite_weights(state_dict: Mapping[str, Tensor], source: str) -> None:
+    """Refuse weights in which a value is no finite number: every result would rest on it.
+
+    Args:
+        state_dict: names to tensors.
+        source: where they are from, for the message.
+
+    Raises:
+        WeightsError: naming the first such tensor, and how many values are wrong.
+    """
+    import torch
+
+    for name, value in state_dict.items():
+        if not (value.is_floating_point() or value.is_complex()):
+            continue
+        wrong = value.numel() - int(torch.isfinite(value).sum())
+        if wrong:
+            msg = (
+                f"the weights from {source} are damaged: {_printable(name)} holds {wrong} of "
+                f"{value.numel()} values that are no finite numbers; fetch them again, or use an "
+                "earlier file of the training"
+            )
+            raise WeightsError(msg)
+
+
+def _printable(name: str) -> str:
+    """Return a name from a file such that every terminal and file can take it."""
+    return name if name.isprintable() else ascii(name)
 
 
 def _listed(verb: str, entries: list[str]) -> Iterable[str]:
     if entries:
         more = f" and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
-        yield f"{verb} {', '.join(entries[:_SHOWN])}{more}"
+        yield f"{verb} {', '.join(map(_printable, entries[:_SHOWN]))}{more}"

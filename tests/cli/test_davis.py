@@ -126,10 +126,20 @@ def test_a_killed_evaluation_goes_on_to_the_same_table(davis, evaluated, tmp_pat
     running.wait()
     assert (out / "masks" / "first").is_dir()
     assert not (out / TABLES[0]).exists()
+    # As if the one that was to note it had been killed before: only its worker has.
+    record = json.loads((out / "run.json").read_text())
+    for name in ("timings", "counts", "pictures"):
+        record[name] = {}
+    (out / "run.json").write_text(json.dumps(record))
     assert main(evaluate(davis, out, "--json")) == 0
     for name in TABLES:
         assert (out / name).read_bytes() == (evaluated / name).read_bytes()
     assert not (out / ".parts").exists()
+    record = json.loads((out / "run.json").read_text())
+    assert set(record["timings"]) == set(record["counts"]) == {"first", "second"}
+    assert record["device"] == "cpu"
+    speeds = (out / "sequences.csv").read_text().splitlines()
+    assert [float(line.split(",")[4]) > 0 for line in speeds[1:]] == [True, True]
 
 
 def test_another_command_does_not_mix_and_overwrite_begins_anew(davis, tmp_path, capsys):
@@ -141,6 +151,22 @@ def test_another_command_does_not_mix_and_overwrite_begins_anew(davis, tmp_path,
     before = (out / "masks" / "first" / "00003.png").stat().st_mtime_ns
     assert main([*one, "--seed", "1", "--overwrite"]) == 0
     assert (out / "masks" / "first" / "00003.png").stat().st_mtime_ns > before
+
+
+def test_masks_that_others_keep_beside_an_evaluations_own_are_left_alone(davis, tmp_path, capsys):
+    out = tmp_path / "run"
+    one = evaluate(davis, out, "--sequences", "first")
+    assert main(one) == 0
+    (out / "masks" / "first" / "mine.png").write_text("mine")
+    (out / "masks" / "own").mkdir()
+    (out / "masks" / "own" / "00000.png").write_text("mine")
+    assert main([*one, "--seed", "1", "--overwrite"]) == 0
+    assert (out / "masks" / "first" / "mine.png").read_text() == "mine"
+    assert (out / "masks" / "own" / "00000.png").read_text() == "mine"
+    assert "J&F" in capsys.readouterr().out
+    (out / "masks" / "first" / "00002.png").unlink()
+    assert main([*one, "--seed", "1"]) == 1
+    assert "one of its files is gone: masks/first/00002.png" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -46,3 +46,12 @@ def manifest(family: str, network: str) -> dict[str, tuple[int, ...]]:
         gzip.decompress((DATA / f"{family}_manifest.json.gz").read_bytes())
     )
     return {key: tuple(shape) for key, shape in content[network.replace("-", "_")].items()}
+
+
+@cache
+def document(name: str) -> Any:
+    """Return what `name.json` or `name.json.gz` holds, read once; it must not be changed."""
+    plain = DATA / f"{name}.json"
+    if plain.is_file():
+        return json.loads(plain.read_text(encoding="utf-8"))
+    return json.loads(gzip.decompress((DATA / f"{name}.json.gz").read_bytes()))

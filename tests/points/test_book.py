@@ -112,6 +112,16 @@ def test_a_point_that_was_seen_again_is_not_held_against_for_its_past():
     assert book.surplus(1, 1).tolist() == [1]
 
 
+def test_a_point_just_seen_is_no_older_than_one_that_is_new():
+    book = PointBook()
+    chosen(book, 1, frame=1)
+    chosen(book, 1)
+    look(book, 0, {1: True})
+    look(book, 1, {0: False, 1: False})
+    # Both hidden for one frame: the first given goes first.
+    assert book.surplus(1, 1).tolist() == [0]
+
+
 def test_a_point_outside_counts_as_hidden():
     book = PointBook()
     chosen(book, 2)

@@ -15,6 +15,7 @@ from rvsam_video.prompts.files import save_prompts
 from rvsam_video.prompts.prompt import Prompt
 from rvsam_video.prompts.words import (
     load_query_points,
+    needs_video,
     parse_box,
     parse_mask,
     parse_points,
@@ -106,6 +107,94 @@ def test_a_mask_whose_name_looks_like_the_grammar_can_be_named(tmp_path, monkeyp
 def test_what_is_not_understood_is_answered_with_the_grammar(parse, text, message):
     with pytest.raises(PromptError, match=re.escape(message)):
         parse(text)
+
+
+class Clip:
+    """A video of 320x240 pixels with ten frames a second."""
+
+    size = (320, 240)
+
+    def frame_at(self, seconds):
+        return int(10 * seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("320, 240", [[320, 240]]),
+        ("(320,240)", [[320, 240]]),
+        ("( 320 , 240 )", [[320, 240]]),
+        ("[320, 240]", [[320, 240]]),
+        ("320 240", [[320, 240]]),
+        ("320 240 100 80", [[320, 240], [100, 80]]),
+        ("(1, 2) (3, 4)", [[1, 2], [3, 4]]),
+        ("1,2 3,4", [[1, 2], [3, 4]]),
+        ("-5 10", [[-5, 10]]),
+    ],
+)
+def test_points_are_understood_as_people_type_them(text, points):
+    (prompt,) = parse_points(text)
+    assert prompt.points.tolist() == points
+
+
+def test_objects_labels_and_frames_may_stand_apart():
+    (prompt,) = parse_points("2: (320, 240, 0) @ 30")
+    assert (prompt.object_id, prompt.frame, prompt.labels.tolist()) == (2, 30, [0])
+    assert parse_points("320 240 0")[0].labels.tolist() == [0]
+    box = parse_box("(10, 20, 110, 220)").box
+    assert box is not None
+    assert box.tolist() == [10, 20, 110, 220]
+    assert parse_box("10 20 110 220").box is not None
+
+
+def test_percentages_are_parts_of_the_picture():
+    (prompt,) = parse_points("50%,25% 0%,100% 10,50%", Clip())
+    assert prompt.points.tolist() == [[159.5, 59.5], [0, 239], [10, 119.5]]
+    box = parse_box("0%,0%,100%,50%", Clip()).box
+    assert box is not None
+    assert box.tolist() == [0, 0, 319, 119.5]
+    with pytest.raises(PromptError, match="101% is not between 0% and 100%"):
+        parse_points("101%,5%", Clip())
+    with pytest.raises(PromptError, match="50% needs a video to be a part of; give pixels"):
+        parse_points("50%,5%")
+
+
+def test_times_are_frames():
+    (prompt,) = parse_points("1,2@1.5s", Clip())
+    assert prompt.frame == 15
+    assert parse_box("1,2,3,4@2s", Clip()).frame == 20
+    with pytest.raises(PromptError, match="the time @2s needs a video to count its frames in"):
+        parse_points("1,2@2s")
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [("1,2", False), ("50%,2", True), ("1,2@3", False), ("1,2@3s", True), ("a@b.png", False)],
+)
+def test_the_video_is_opened_only_where_it_is_needed(text, needed):
+    assert needs_video([text]) == needed
+
+
+printed = st.builds(
+    Prompt.create,
+    st.integers(1, 255),
+    st.integers(0, 2**31 - 1),
+    points=st.lists(
+        st.tuples(st.floats(-1e6, 1e6, width=32), st.floats(-1e6, 1e6, width=32)),
+        min_size=1,
+        max_size=4,
+    ),
+)
+
+
+@given(printed, st.sampled_from(["{o}:{x!r},{y!r}@{f}", "{o}: ({x!r}, {y!r}) @ {f}"]))
+def test_prompts_that_are_printed_are_parsed_back(prompt, form):
+    words = [
+        form.format(o=prompt.object_id, x=x, y=y, f=prompt.frame) for x, y in prompt.points.tolist()
+    ]
+    (back,) = parse_points(" ".join(words))
+    assert (back.object_id, back.frame) == (prompt.object_id, prompt.frame)
+    np.testing.assert_array_equal(back.points, prompt.points)
 
 
 @given(GRAMMAR_LIKE | st.text(max_size=30))

@@ -22,6 +22,7 @@ from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.identity import fingerprint, first_difference
 
 COMMAND: dict[str, Any] = {"source": "clip.mp4", "points": [[1, 2]], "options": {"seed": 0}}
+SAVING = COMMAND | {"prompts": {}, "save": ["masks", "overlay", "points", "rle"]}
 
 
 def checkpoint(next_frame: int = 7) -> Checkpoint:
@@ -68,9 +69,9 @@ def test_a_killed_run_goes_on_from_its_newest_checkpoint(tmp_path: Path) -> None
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
-    with RunFolder.open(tmp_path, COMMAND):
+    with RunFolder.open(tmp_path, SAVING):
         (tmp_path / "points.csv").write_text("half a li")
-    with RunFolder.open(tmp_path, COMMAND) as again:
+    with RunFolder.open(tmp_path, SAVING) as again:
         assert again.checkpoint is None
         assert not (tmp_path / "points.csv").exists()
 
@@ -164,20 +165,90 @@ def test_a_command_does_not_differ_from_itself(command: dict[str, Any]) -> None:
 
 
 def test_overwrite_removes_results_and_nothing_else(tmp_path: Path) -> None:
-    with RunFolder.open(tmp_path, COMMAND) as run:
-        run.save_checkpoint(checkpoint())
-        for name in ("overlay.mp4", "results.json", "points.csv", "my notes.txt"):
-            (tmp_path / name).write_text(name)
-        (tmp_path / "masks").mkdir()
-        (tmp_path / "masks" / "00000.png").write_text("old")
-        (tmp_path / "masks" / "readme.txt").write_text("mine")
-        (tmp_path / ".parts" / "rle.jsonl").write_text("old")
-        run.finish("interrupted")
-    with RunFolder.open(tmp_path, {"source": "other.mp4"}, overwrite=True) as again:
-        assert again.checkpoint is None
-        assert again.record.resumed == 0
-        left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
-    assert left == {".lock", ".parts", "run.json", "my notes.txt", "masks", "masks/readme.txt"}
+    for status in ("interrupted", "complete"):
+        folder = tmp_path / status
+        with RunFolder.open(folder, SAVING) as run:
+            run.save_checkpoint(checkpoint())
+            for name in ("overlay.mp4", "results.json", "points.csv", "my notes.txt"):
+                (folder / name).write_text(name)
+            # Of outputs that this run was not asked for, so they are somebody's own.
+            (folder / "coco.json").write_text("mine")
+            (folder / "cutouts").mkdir()
+            (folder / "cutouts" / "00000.png").write_text("mine")
+            write_masks(folder, "00000.png", "00001.png", "shot.png")
+            (folder / "masks" / "readme.txt").write_text("mine")
+            (folder / "masks" / "00002.png").write_text("mine")
+            (folder / ".parts" / "rle.jsonl").write_text("old")
+            run.update(files=[folder / name for name in ("overlay.mp4", "points.csv", "masks")])
+            run.update(files=[folder / "results.json"])
+            run.finish(status)
+        with RunFolder.open(folder, {"source": "other.mp4"}, overwrite=True) as again:
+            assert again.checkpoint is None
+            assert again.record.resumed == 0
+            left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        assert left == {
+            ".lock", "run.json", "my notes.txt", "coco.json", "cutouts/00000.png",
+            "masks/00002.png", "masks/readme.txt",
+        }  # fmt: skip
+
+
+def write_masks(folder: Path, *names: str) -> None:
+    """Write pictures as a sink does, with their list."""
+    (folder / "masks").mkdir(exist_ok=True)
+    for name in names:
+        (folder / "masks" / name).write_text("old")
+    (folder / ".parts" / "masks.names").write_bytes(b"".join(n.encode() + b"\0" for n in names))
+
+
+def test_a_complete_run_knows_its_pictures_and_misses_those_that_are_gone(tmp_path: Path) -> None:
+    names = [f"shot_{number:03d}.png" for number in range(7, 43)]
+    with RunFolder.open(tmp_path, SAVING) as run:
+        write_masks(tmp_path, *names, "last.png")
+        run.update(files=[tmp_path / "masks"])
+        run.finish("complete")
+    assert read_run(tmp_path)["pictures"] == {"masks": [["shot_007.png", names[-1]], ["last.png"]]}
+    RunFolder.open(tmp_path, SAVING).close()
+    for name in names[4:24]:
+        (tmp_path / "masks" / name).unlink()
+    with pytest.raises(OutputError, match=r"20 of its files are gone: masks/shot_011\.png and"):
+        RunFolder.open(tmp_path, SAVING)
+    RunFolder.open(tmp_path, SAVING, overwrite=True).close()
+    assert list(tmp_path.glob("masks/*")) == []
+
+
+def test_an_earlier_runs_outputs_are_not_missed_by_the_next(tmp_path: Path) -> None:
+    with RunFolder.open(tmp_path, SAVING) as run:
+        (tmp_path / "points.csv").write_text("old")
+        run.update(files=[tmp_path / "points.csv"])
+        run.finish("complete")
+    with RunFolder.open(tmp_path, COMMAND, overwrite=True) as run:
+        run.finish("complete")
+    with RunFolder.open(tmp_path, COMMAND) as again:
+        assert again.complete
+
+
+@pytest.mark.parametrize("name", [".parts", "masks", "cutouts", "frames", ".lock"])
+def test_a_link_planted_in_a_run_folder_is_not_followed(name: str, tmp_path: Path) -> None:
+    folder, victim = tmp_path / "run", tmp_path / "victim"
+    with RunFolder.open(folder, SAVING) as run:
+        run.finish("complete")
+    victim.mkdir()
+    (victim / "checkpoint.npz").write_text("precious")
+    target = victim / "checkpoint.npz" if name == ".lock" else victim
+    (folder / name).symlink_to(target)
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match=f"{name}: a link stands there"):
+            RunFolder.open(folder, SAVING, overwrite=overwrite)
+    assert (victim / "checkpoint.npz").read_text() == "precious"
+
+
+def test_the_prompts_of_a_run_outlive_overwrite(tmp_path: Path) -> None:
+    with RunFolder.open(tmp_path, SAVING) as run:
+        (tmp_path / "prompts.json").write_text("clicks")
+        run.update(files=[tmp_path / "prompts.json"])
+        run.finish("complete")
+    RunFolder.open(tmp_path, COMMAND, overwrite=True).close()
+    assert (tmp_path / "prompts.json").read_text() == "clicks"
 
 
 def test_another_version_does_not_go_on_with_a_run(tmp_path: Path) -> None:

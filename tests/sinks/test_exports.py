@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -19,7 +21,7 @@ from pycocotools.coco import COCO
 
 from rvsam_video.results import FrameResult
 from rvsam_video.sinks.base import SinkContext, SinkWriter, create_sinks
-from rvsam_video.sinks.labelling import outlines
+from rvsam_video.sinks.labelling import TOLERANCE, outlines, simplified
 
 MakeResult = Callable[..., FrameResult]
 FRAMES = 20
@@ -69,12 +71,12 @@ def test_the_largest_part_comes_first() -> None:
 
 def test_coco_tools_read_the_annotations(tmp_path: Path, results: list[FrameResult]) -> None:
     stems = [f"frame-{index}" for index in range(FRAMES)]
-    context = SinkContext("clip", stems.__getitem__)
+    files = [f"{stem}.png" for stem in stems]
+    context = SinkContext("clip", stems.__getitem__, files.__getitem__)
     (path,) = write(tmp_path, results, "coco", context)
     dataset = COCO(str(path))
-    assert [image["file_name"] for image in dataset.dataset["images"]] == [
-        f"{s}.jpg" for s in stems
-    ]
+    assert [image["file_name"] for image in dataset.dataset["images"]] == files
+    assert dataset.dataset["categories"] == [{"id": 1, "name": "object", "supercategory": ""}]
     for result in results:
         found = dataset.loadAnns(dataset.getAnnIds(imgIds=[result.index + 1]))
         visible = {item.object_id: item for item in result.objects if item.visible}
@@ -105,8 +107,89 @@ def test_cvat_tracks_follow_the_objects(tmp_path: Path, results: list[FrameResul
                 )
         for result in results:
             mask = result.masks.get(key, np.zeros(shape, bool))
-            found = drawn(polygons.get(result.index, []), shape)
-            np.testing.assert_array_equal(found, filled(mask))
+            found, truth = drawn(polygons.get(result.index, []), shape), filled(mask)
+            # Simplified, so pixels of the edge may differ, and no others.
+            core = cv2.erode(truth.astype(np.uint8), np.ones((3, 3)), borderValue=0) > 0
+            rim = cv2.dilate(truth.astype(np.uint8), np.ones((3, 3))) > 0
+            assert found[core].all()
+            assert not found[~rim].any()
+
+
+@given(arrays(bool, st.tuples(st.integers(2, 40), st.integers(2, 40))))
+def test_simplified_outlines_stay_within_their_tolerance(mask: np.ndarray) -> None:
+    for polygon in outlines(mask):
+        reduced = simplified(polygon)
+        assert 3 <= len(reduced) <= len(polygon)
+        for x, y in polygon.tolist():
+            assert abs(cv2.pointPolygonTest(reduced, (x, y), True)) <= TOLERANCE + 1e-3
+
+
+def test_a_large_smooth_outline_keeps_few_corners() -> None:
+    y, x = np.mgrid[:400, :400]
+    (polygon,) = outlines((x - 200) ** 2 + (y - 200) ** 2 < 150**2)
+    assert len(polygon) > 500
+    assert len(simplified(polygon)) < 60
+
+
+def test_frames_that_do_not_change_are_no_key_frames(
+    tmp_path: Path, make_result: MakeResult
+) -> None:
+    moving, still = make_result(1), make_result(2)
+    results = [moving, *(replace(still, index=index) for index in range(2, 7)), make_result(8)]
+    (path,) = write(tmp_path, results, "cvat")
+    root = ET.parse(path).getroot()  # noqa: S314 (written by the line above)
+    keys = [
+        (int(item.attrib["frame"]), int(item.attrib["keyframe"]))
+        for item in root.findall("track[@label='object 1']/polygon")
+    ]
+    assert keys == [(1, 1), (2, 1), (3, 0), (4, 0), (5, 0), (6, 1), (8, 1)]
+
+
+def test_objects_have_the_names_that_the_user_gave(
+    tmp_path: Path, results: list[FrameResult]
+) -> None:
+    context = SinkContext("clip", names={1: "bee", 2: 'a "b" <é>', 9: "bee"})
+    (coco,) = write(tmp_path, results, "coco", context)
+    dataset = COCO(str(coco))
+    assert {item["id"]: item["name"] for item in dataset.dataset["categories"]} == {
+        1: "bee", 2: 'a "b" <é>',
+    }  # fmt: skip
+    found = {item["track_id"]: item["category_id"] for item in dataset.dataset["annotations"]}
+    assert found == {1: 1, 2: 2, 9: 1}
+    (cvat,) = write(tmp_path, results, "cvat", context)
+    root = ET.parse(cvat).getroot()  # noqa: S314 (written by the line above)
+    labels = [label.text for label in root.findall("meta/task/labels/label/name")]
+    assert labels == ["bee", 'a "b" <é>']
+    assert {track.attrib["label"] for track in root.findall("track")} == set(labels)
+    (rle,) = write(tmp_path, results, "rle", context)
+    tracks = json.loads(rle.read_text())
+    assert [(track["object_id"], track["name"]) for track in tracks] == list(context.names.items())
+    (npz,) = write(tmp_path, results, "npz", context)
+    with np.load(npz) as data:
+        assert data["object_names"].tolist() == list(context.names.values())
+
+
+def test_objects_without_a_name_are_the_category_object(
+    tmp_path: Path, results: list[FrameResult]
+) -> None:
+    (path,) = write(tmp_path, results, "coco", SinkContext("clip", names={2: "bee"}))
+    dataset = COCO(str(path))
+    assert [item["name"] for item in dataset.dataset["categories"]] == ["bee", "object"]
+    found = {item["track_id"]: item["category_id"] for item in dataset.dataset["annotations"]}
+    assert found == {1: 2, 2: 1, 9: 2}
+
+
+@pytest.mark.parametrize("kind", ["00042.jpg", "7.png", "a.TIF", "b.webp", "c.pgm", "d.bmp"])
+def test_frames_have_the_names_of_the_annotations(
+    kind: str, tmp_path: Path, make_result: MakeResult
+) -> None:
+    context, result = SinkContext(picture_name=lambda _: kind), make_result(0)
+    (folder,) = write(tmp_path, [result], "frames", context)
+    assert [path.name for path in folder.iterdir()] == [kind]
+    with Image.open(folder / kind) as picture:
+        found = np.asarray(picture.convert("RGB")).astype(int)
+    difference = np.abs(found - result.image)
+    assert difference.mean() < (6 if kind[-3:] in {"jpg", "ebp"} else 1e-9)
 
 
 def test_a_cvat_track_ends_where_its_object_does(

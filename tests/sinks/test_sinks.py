@@ -20,6 +20,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from rvsam_video.errors import OutputError, UsageError
+from rvsam_video.palette import davis_palette
 from rvsam_video.results import FrameResult
 from rvsam_video.sinks.base import (
     Mark,
@@ -27,7 +28,7 @@ from rvsam_video.sinks.base import (
     SinkWriter,
     create_sinks,
 )
-from rvsam_video.sinks.colours import davis_palette, drawing_colour
+from rvsam_video.sinks.colours import drawing_colour
 from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 from rvsam_video.sinks.rle import coco_code
 
@@ -81,6 +82,7 @@ def test_a_run_leaves_the_files_it_names(tmp_path: Path, results: list[FrameResu
         "cutout.mp4",
         "cutouts",
         "alpha.mov",
+        "frames",
         "coco.json",
         "cvat.xml",
         "masks.npz",
@@ -140,7 +142,7 @@ def test_masks_take_the_names_of_the_source_pictures(
         sinks.start()
         sinks.write(make_result(1))
         assert [path.name for path in (tmp_path / "masks").iterdir()] == ["right.png"]
-        sinks.start({"masks": {"next_frame": 1}})
+        sinks.start({"masks": {"names": 0}})
     assert list((tmp_path / "masks").iterdir()) == []
 
 

@@ -58,7 +58,7 @@ def test_standard_input_can_start_later(clip):
 
 @pytest.mark.parametrize("data", [b"", b"no video"])
 def test_standard_input_without_video_says_what_can_be_sent(data):
-    assert "send MPEG-TS, Matroska or an MP4" in read_standard_input(data)[0]
+    assert "send MP4, MPEG-TS or Matroska" in read_standard_input(data)[0]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rvsam_video import Prompt, SegmentationSettings, Session
+from rvsam_video import Prompt, SegmentationSettings, Session, WeightsError
+from rvsam_video.trackers.base import TrackedPoints
 
 CLICKS_ONLY = SegmentationSettings(add_points_to_clicks=False, refill_below=0)
 
@@ -150,3 +151,32 @@ def test_an_object_scored_too_low_has_no_mask_but_keeps_its_score(session, make_
         assert not result.masks[1].any()
         assert result.scores[1] == 0.9
         assert result.objects[0].prompted
+
+
+@pytest.mark.parametrize("where", ["score", "logits"])
+def test_answers_that_are_no_numbers_end_the_run(session, segmenter, make_frames, where):
+    frames, live = make_frames(3), session([click(20, 24)])
+    live.push(frames[0])
+    predict = segmenter.predict
+
+    def damaged(embedding, prompts):
+        found = predict(embedding, prompts)
+        if where == "score":
+            return [replace(item, score=float("nan")) for item in found]
+        logits = found[0].logits.copy()
+        logits[2, 3] = np.nan
+        return [replace(item, logits=logits) for item in found]
+
+    segmenter.predict = damaged
+    with pytest.raises(WeightsError, match="in frame 1 with values that are no numbers"):
+        live.push(frames[1])
+
+
+def test_places_that_are_no_numbers_end_the_run():
+    ids, xy = np.array([0, 1]), np.array([[1, np.nan], [3, 4]], np.float32)
+    sure = np.ones(2, np.float32)
+    TrackedPoints(0, ids, xy, np.array([False, True]), sure)
+    with pytest.raises(WeightsError, match="places that are no numbers"):
+        TrackedPoints(0, ids, xy, np.array([True, True]), sure)
+    with pytest.raises(WeightsError, match="places that are no numbers"):
+        TrackedPoints(0, ids, xy[::-1], np.array([True, False]), sure * np.inf)

@@ -17,13 +17,14 @@ from rvsam_video.weights.fetch import (
 def test_every_entry_says_what_a_user_must_know(entry):
     assert entry.url.startswith("https://")
     assert entry.file_name == entry.url.rpartition("/")[2]
-    free = entry.part == "segmenter"
-    assert entry.licence == ("Apache-2.0" if free else "CC-BY-NC-4.0")
+    free = entry.part != "tracker"
+    assert entry.licence in ({"Apache-2.0", "BSD-3-Clause"} if free else {"CC-BY-NC-4.0"})
     assert ("non-commercial use only" in entry.notice) is not free
     assert "arXiv" in entry.citation
     assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
     assert entry.md5 is None or re.fullmatch("[0-9a-f]{32}", entry.md5)
     assert not (entry.sha256 and entry.md5)
+    assert entry.sha256_start in entry.file_name
 
 
 def test_the_table_has_every_published_segmenter():

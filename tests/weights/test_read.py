@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,8 @@ import torch
 from weights_server import TENSOR, Answer, saved
 
 from rvsam_video.errors import RvsamError, WeightsError
-from rvsam_video.weights.fetch import (
-    load_state_dict,
-)
+from rvsam_video.weights.fetch import load_state_dict
+from rvsam_video.weights.read import check_stored_sums, load_checked
 
 
 @pytest.mark.parametrize("wrap", [None, "model", "state_dict"])
@@ -75,3 +75,35 @@ def test_a_missing_file_is_both_kinds_of_error(tmp_path):
         load_state_dict(tmp_path / "nothing.pt")
     with pytest.raises(RvsamError, match="Is a directory"):
         load_state_dict(tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_finite_numbers_are_refused(value):
+    network = torch.nn.Linear(2, 3)
+    before = {name: item.clone() for name, item in network.state_dict().items()}
+    state = {name: item.clone() for name, item in before.items()}
+    state["weight"][1, 1] = value
+    with pytest.raises(WeightsError, match=r"own\.pt are damaged: weight holds 1 of 6 values"):
+        load_checked(network, state, "own.pt")
+    assert all(torch.equal(network.state_dict()[name], item) for name, item in before.items())
+
+
+def test_names_that_no_file_can_hold_are_shown_escaped():
+    network = torch.nn.Linear(2, 3)
+    state = dict(network.state_dict()) | {"bad\udcff\n": TENSOR}
+    with pytest.raises(WeightsError) as caught:
+        load_checked(network, state, "own.pt")
+    assert r"bad\udcff\n" in str(caught.value)
+    str(caught.value).encode()
+
+
+def test_a_zip_with_undecodable_names_is_damaged(tmp_path):
+    path = tmp_path / "own.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("naïve", b"content")
+    # Bytes that are no UTF-8, in a name that says it is.
+    path.write_bytes(path.read_bytes().replace("naïve".encode(), b"na\xff\xffve"))
+    with pytest.raises(WeightsError, match=r"own\.pt is damaged"):
+        check_stored_sums(path)
+    with pytest.raises(WeightsError, match=r"own\.pt is not a readable"):
+        load_state_dict(path)

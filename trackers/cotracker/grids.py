@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...frame import nearest_pixels
+
 
 def regular_grid(
     count: int, size: tuple[int, int], *, whole_margin: bool = False
@@ -66,8 +68,6 @@ def points_on_mask(
     width, height = size
     # Halves to even, as PyTorch rounds.
     x, y = np.round(xy).astype(np.int64).T
-    # The ratio in single precision, as PyTorch resizes: in double another pixel is hit now and
-    # then.
-    rows = np.floor(y * np.float32(mask.shape[0] / height)).astype(np.int64)
-    columns = np.floor(x * np.float32(mask.shape[1] / width)).astype(np.int64)
+    rows = nearest_pixels(mask.shape[0], height)[y]
+    columns = nearest_pixels(mask.shape[1], width)[x]
     return np.asarray(mask[rows, columns], np.bool_)

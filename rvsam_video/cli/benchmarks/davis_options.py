@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +13,7 @@ from rvsam_video.cli.options import names_in, with_options
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rvsam_video.evals.davis.files import Speed
     from rvsam_video.evals.davis.scores import DavisScores
     from rvsam_video.evals.davis.scoring import SequenceScores
 
@@ -59,8 +60,9 @@ def davis_options(command: _Command) -> _Command:
 
 
 def sequence_names(text: str | None) -> list[str] | None:
-    """Return the names of a list with commas; None if there is none."""
-    return None if text is None else list(names_in(text))
+    """Return the names of a list with commas or blanks; None if there is none."""
+    # No sequence has a blank in its name, and people type `dog goat`.
+    return None if text is None else list(names_in(",".join(text.split())))
 
 
 def sequence_line(scores: SequenceScores) -> str:
@@ -71,27 +73,38 @@ def sequence_line(scores: SequenceScores) -> str:
     return f"{scores.name}: J&F {50 * (j + f):.1f}, J {100 * j:.1f}, F {100 * f:.1f}"
 
 
-def show_scores(scores: DavisScores, files: Sequence[Path]) -> None:
-    """Print the table of sequences, the means over all objects, and where the files are."""
+def show_scores(
+    scores: DavisScores, files: Sequence[Path], speeds: Mapping[str, Speed] | None = None
+) -> None:
+    """Print the table of sequences, the means over all objects, and where the files are.
+
+    Args:
+        scores: of all sequences.
+        files: what was written.
+        speeds: how fast sequences were tracked; None leaves the column out.
+    """
     from rich.console import Console
 
     # A table that is cut to fit tells nothing.
-    Console(width=max(Console().width, 100)).print(_table(scores))
+    Console(width=max(Console().width, 100)).print(_table(scores, speeds))
     for path in files:
         click.echo(f"wrote {path}")
 
 
-def _table(scores: DavisScores) -> Table:
+def _table(scores: DavisScores, speeds: Mapping[str, Speed] | None) -> Table:
     from rich.table import Table
 
     table = Table(title=f"DAVIS {scores.year} {scores.split}, {scores.task}, percent")
     table.add_column("sequence", no_wrap=True)
-    for heading in ("objects", "frames", "J&F", "J", "F"):
+    columns = ("objects", "frames", "J&F", "J", "F", *(() if speeds is None else ("fps",)))
+    for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     for sequence in scores.sequences:
         objects, frames = sequence.j.shape
         values = _percents(sequence.j.mean(), sequence.f.mean()) if objects else ("-",) * 3
-        table.add_row(sequence.name, str(objects), str(frames), *values)
+        table.add_row(
+            sequence.name, str(objects), str(frames), *values, *_fps(speeds, sequence.name)
+        )
     table.add_section()
     summary = scores.summary()
     rows = len(scores.objects)
@@ -102,6 +115,12 @@ def _table(scores: DavisScores) -> Table:
         j, f = (f"{100 * summary[f'{measure}-{what}']:.1f}" for measure in "JF")
         table.add_row(what.lower(), "", "", "", j, f)
     return table
+
+
+def _fps(speeds: Mapping[str, Speed] | None, name: str) -> tuple[str, ...]:
+    if speeds is None:
+        return ()
+    return (f"{speeds[name].frames_per_second:.2f}" if name in speeds else "-",)
 
 
 def _percents(j: float, f: float) -> tuple[str, str, str]:

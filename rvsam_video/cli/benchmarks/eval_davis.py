@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -14,7 +13,7 @@ from rvsam_video.cli.benchmarks.davis_options import (
     sequence_names,
     show_scores,
 )
-from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.ending import Asked, exit_code_of, stop_when_asked
 from rvsam_video.cli.methods import (
     MethodArguments,
     make_ready,
@@ -23,7 +22,6 @@ from rvsam_video.cli.methods import (
     say_licences,
 )
 from rvsam_video.cli.progress import Reporter, reporter_for
-from rvsam_video.cli.running import stop_on_interrupt
 
 if TYPE_CHECKING:
     from rvsam_video.evals.davis.run import TrackedSequence
@@ -73,7 +71,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     make_ready(method.parts, shown=not as_json)
     say_licences(method.parts, shown=not as_json)
     reporter = reporter_for(as_json=as_json)
-    with reporter, stop_on_interrupt(reporter) as asked:
+    with reporter, stop_when_asked(reporter.say) as asked:
         reporter.say(str(method))
         reporter.start(sum(len(sequence.truth) for sequence in chosen.sequences), 0)
         show = _Show(reporter, asked, len(chosen.sequences))
@@ -81,13 +79,13 @@ def command(  # noqa: PLR0913 (one parameter per option)
             done = evaluate_davis(
                 chosen, out, method, workers=workers, overwrite=overwrite, watch=show
             )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             reporter.say(f"stopped; the same command goes on from here ({out})")
-            return INTERRUPTED
+            return asked.exit_code if asked.is_set() else exit_code_of(error)
         values = {**done.scores.summary(), "frames": done.frames, "seconds": round(done.seconds, 3)}
         reporter.end({**values, "files": [str(path) for path in done.files]}, [])
     if not as_json:
-        show_scores(done.scores, done.files)
+        show_scores(done.scores, done.files, done.speeds)
         click.echo(_speed_line(done.frames, done.seconds))
     return 0
 
@@ -100,7 +98,7 @@ def _speed_line(frames: int, seconds: float) -> str:
 class _Show:
     """Passes on how far the evaluation is, and the wish to stop."""
 
-    def __init__(self, reporter: Reporter, asked: threading.Event, sequences: int) -> None:
+    def __init__(self, reporter: Reporter, asked: Asked, sequences: int) -> None:
         self._reporter, self._asked, self._sequences = reporter, asked, sequences
         self._done = 0
 

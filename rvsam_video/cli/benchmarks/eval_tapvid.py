@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from rvsam_video.cli.benchmarks.tapvid_options import clip_names, show_points, tapvid_options
-from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.ending import exit_code_of
 from rvsam_video.cli.methods import (
     TrackerArguments,
     make_ready,
@@ -66,10 +66,11 @@ def command(
 
         follow = part.load_tracker()
         try:
-            run_tapvid(follow, options, progress, identity=part.identity())
-        except KeyboardInterrupt:
+            identity = {**part.identity(), "device": part.place}
+            run_tapvid(follow, options, progress, identity=identity)
+        except KeyboardInterrupt as error:
             reporter.say(f"stopped; the same command goes on from here ({out})")
-            return INTERRUPTED
+            return exit_code_of(error)
     report = score_tapvid(root, out, query_mode, scale=scale, names=names)
     with replacing(out / "scores.json") as temporary:
         temporary.write_text(json.dumps(point_values(report), indent=2) + "\n", encoding="utf-8")

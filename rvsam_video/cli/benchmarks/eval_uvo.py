@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.ending import exit_code_of
 from rvsam_video.cli.methods import (
     MethodArguments,
     make_ready,
@@ -97,9 +97,9 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
         try:
             results = run_uvo(options, progress)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             reporter.say(f"stopped; the same command goes on from here ({out})")
-            return INTERRUPTED
+            return exit_code_of(error)
     published = ids is None and (version, split) == ("1.0", "val")
     _score(annotations, results, ids, published=published, as_json=as_json)
     return 0
@@ -110,7 +110,8 @@ def _score(
 ) -> None:
     from rich.console import Console
 
-    from rvsam_video.evals.track_report import show, track_notes, track_tables, track_values
+    from rvsam_video.evals.tables import show
+    from rvsam_video.evals.track_report import track_notes, track_tables, track_values
     from rvsam_video.evals.uvo.run import save_scores
     from rvsam_video.evals.uvo.scores import score_track_files
 

@@ -54,6 +54,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     Example:
       rvsam-video score davis --root DAVIS --results masks --split val
     """  # noqa: D301 (click reads \b)
+    from rvsam_video.evals.davis.checks import remarks
     from rvsam_video.evals.davis.files import save_tables
     from rvsam_video.evals.davis.layout import find_davis
     from rvsam_video.evals.davis.report import save_report
@@ -69,12 +70,19 @@ def command(  # noqa: PLR0913 (one parameter per option)
     )
     with reporter_for(as_json=as_json, what="scoring") as reporter:
         show = _Show(reporter, sum(len(sequence.truth) for sequence in chosen.sequences))
+        notes = remarks(chosen, results) if results.is_dir() else []
+        for note in notes:
+            reporter.say(f"note: {note}")
         scores = score_davis(chosen, results, workers=workers, watch=show)
         folder = out or results
         files = [*save_tables(scores, folder), save_report(scores, folder)]
-        reporter.end({**scores.summary(), "files": [str(path) for path in files]}, [])
+        values = {**scores.summary(), "files": [str(path) for path in files], "notes": notes}
+        reporter.end(values, [])
     if not as_json:
         show_scores(scores, files)
+        # Again: above the table it is out of sight.
+        for note in notes:
+            click.echo(f"note: {note}")
 
 
 class _Show:

@@ -46,7 +46,8 @@ def command(
     debug: bool,  # noqa: ARG001
 ) -> None:
     """Score object tracks: AP and AR as YouTube-VIS defines them, twelve numbers."""
-    from rvsam_video.evals.track_report import show, track_notes, track_tables, track_values
+    from rvsam_video.evals.tables import show
+    from rvsam_video.evals.track_report import track_notes, track_tables, track_values
     from rvsam_video.evals.uvo.scores import score_track_files
 
     annotations = _annotations(root, truth, version, split)

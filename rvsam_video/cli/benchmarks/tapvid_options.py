@@ -67,7 +67,8 @@ def clip_names(sequences: str | None) -> list[str] | None:
 
 def show_points(report: PointReport, *, as_json: bool) -> None:
     """Print the scores, for people or machines."""
-    from rvsam_video.evals.track_report import point_table, point_values, show
+    from rvsam_video.evals.tables import show
+    from rvsam_video.evals.track_report import point_table, point_values
 
     if as_json:
         click.echo(json.dumps({"event": "scores", **point_values(report)}))

@@ -86,7 +86,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
         workers=default_workers() if workers is None else workers,
         device=device,
     )
-    with reporter_for(as_json=as_json, what="embedding", unit="pictures/s") as reporter:
+    with reporter_for(as_json=as_json, what="embedding", frames=False) as reporter:
         pictures = find_pictures(images)
         loaded = load_teacher(teacher, checkpoint)
         facts = plan_store(pictures, loaded, images, settings)

@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
 
     student = trained_student(run, weights)
     scores: dict[str, float] = {}
-    with reporter_for(as_json=as_json, what="scoring") as reporter:
+    with reporter_for(as_json=as_json, what="scoring", frames=False) as reporter:
         if embeddings is not None:
             with joined_processes(device) as processes:
                 plan = ScoringPlan(prompts=prompts, workers=workers)

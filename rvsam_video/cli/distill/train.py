@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import click
 
-from rvsam_video.cli.main import INTERRUPTED
+from rvsam_video.cli.ending import Asked, stop_when_asked
 from rvsam_video.cli.options import report_options, with_options
 from rvsam_video.cli.progress import Reporter, reporter_for
-from rvsam_video.cli.running import stop_on_interrupt
 
 if TYPE_CHECKING:
     from rvsam_video.training.recipe import Recipe
@@ -175,8 +170,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
     entry = find_student(student)
     with joined_processes(device) as processes:
         # Only the first process speaks.
-        reporter = reporter_for(as_json=as_json, what="training", unit="pictures/s")
-        with reporter, stop_on_interrupt(reporter) as asked, _stop_on_terminate(asked):
+        reporter = reporter_for(as_json=as_json, what="training", frames=False)
+        with reporter, stop_when_asked(reporter.say, "step") as asked:
             data = open_data(
                 embeddings, recipe, images=images, held_out=held_out, scoring_store=scoring
             )
@@ -206,7 +201,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
             outcome = train_student(job, processes, show)
             if processes.first:
                 reporter.end(_values(outcome, out), _lines(outcome, out))
-    return 0 if outcome.complete else INTERRUPTED
+    return 0 if outcome.complete else asked.exit_code
 
 
 def _recipe(name: str, given: _Arguments) -> Recipe:
@@ -230,27 +225,10 @@ def _paces(given: _Arguments) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _stop_on_terminate(asked: threading.Event) -> Iterator[None]:
-    """Keep a checkpoint when a cluster takes the machine back, too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
-
-    previous = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 class _Show:
     """Shows how a training goes, in the first process alone."""
 
-    def __init__(self, reporter: Reporter, asked: threading.Event, *, shown: bool) -> None:
+    def __init__(self, reporter: Reporter, asked: Asked, *, shown: bool) -> None:
         self._reporter, self._asked, self._shown = reporter, asked, shown
 
     def begin(self, job: TrainingJob, device: str) -> None:

@@ -223,7 +223,11 @@ class ImageToTokens:
         addend = (value @ self._out_weight.view(self.heads, -1, image.shape[2])).flatten(1, 2)
         # Contiguous, so a copy of its own for every object: the product is added in place.
         base: Tensor = (image + self._out_bias).expand(len(value), -1, -1).contiguous()
-        return base.baddbmm_(shares.flatten(1, 2).transpose(1, 2), addend)
+        spread = shares.flatten(1, 2).transpose(1, 2)
+        if addend.dtype != base.dtype:
+            # In half precision: autocast does not reach products that add in place.
+            return base + torch.bmm(spread, addend)
+        return base.baddbmm_(spread, addend)
 
     def _fused(
         self, image: Tensor, tokens: Tensor, values: Tensor, query: Tensor, filler: Tensor | None

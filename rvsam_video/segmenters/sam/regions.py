@@ -73,19 +73,23 @@ def without_small_regions(mask: NDArray[np.bool_], smallest: int) -> tuple[NDArr
         smallest: regions of fewer pixels, connected along sides or corners, are small.
 
     Returns:
-        The mask, and whether it was changed.
+        The mask, and whether there was any small region. As in the public code a mask whose only
+        island is small stays as it is, but counts as changed.
     """
-    holes = _small(~mask, smallest, keep_largest=False)
+    holes, any_hole = _small(~mask, smallest, keep_largest=False)
     filled = mask | holes
-    islands = _small(filled, smallest, keep_largest=True)
-    return filled & ~islands, bool(holes.any() or islands.any())
+    islands, any_island = _small(filled, smallest, keep_largest=True)
+    return filled & ~islands, any_hole or any_island
 
 
-def _small(mask: NDArray[np.bool_], smallest: int, *, keep_largest: bool) -> NDArray[np.bool_]:
-    """Return the pixels of a mask that belong to its small regions."""
+def _small(
+    mask: NDArray[np.bool_], smallest: int, *, keep_largest: bool
+) -> tuple[NDArray[np.bool_], bool]:
+    """Return the pixels of a mask in small regions that go, and whether any region is small."""
     _, regions, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     small = areas < smallest
+    found = bool(small.any())
     if keep_largest and len(areas) and small.all():
         small[int(np.argmax(areas))] = False
-    return np.asarray(np.concatenate([[False], small])[regions])
+    return np.asarray(np.concatenate([[False], small])[regions]), found

@@ -29,8 +29,8 @@ from rvsam_video.evals.metrics.tracks import (
     track_scores,
     track_size,
 )
+from rvsam_video.evals.segmentations import runs_of_segmentations
 from rvsam_video.evals.uvo.scores import score_track_files
-from rvsam_video.evals.uvo.segmentations import runs_of_segmentations
 from rvsam_video.mask_rle import encode_mask
 
 GOLDEN = golden("video_ap")

@@ -6,6 +6,8 @@ import os
 import pickle
 import pickletools
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +189,46 @@ def test_every_cut_is_refused(path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"none\.pkl cannot be read: No such file"):
         load_array_pickle(tmp_path / "none.pkl")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"\x80\x02Nr\xff\xff\xff\x7f.",
+        b"\x80\x02Nr\x00\x00\x00\x10.",
+        b"Np99999999\n.",
+        b"\x80\x04\x8e\x00\x00\x00\x00\x01\x00\x00\x00.",
+        b"\x80\x04B\xff\xff\xff\xff.",
+        b"\x80\x04\x8d\x00\x00\x00\x00\x01\x00\x00\x00.",
+        b"\x80\x05\x96\x00\x00\x00\x00\x01\x00\x00\x00.",
+        b"\x80\x04\x95\x00\x00\x00\x00\x01\x00\x00\x00N.",
+        b"\x80\x02\x8b\xff\xff\xff\x7f.",
+    ],
+)
+def test_a_few_bytes_cannot_ask_for_gigabytes(program, path):
+    path.write_bytes(program)
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from rvsam_video.errors import SourceError\n"
+        "from rvsam_video.evals.tapvid.array_pickle import load_array_pickle\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        # Address space, not only what is touched: memory that is asked for counts.
+        "used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000, used + 50_000_000))\n"
+        "try: load_array_pickle(Path(sys.argv[1]))\n"
+        "except SourceError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "was not loaded" in done.stdout or "is damaged" in done.stdout
+    # It was seen from the file, and not by running out of memory.
+    assert "more memory" not in done.stdout
+
+
+def test_one_text_made_bytes_over_and_over_is_refused(path):
+    once = b"c_codecs\nencode\nq\x00(X" + struct.pack("<I", 1000) + b"a" * 1000 + b"q\x01tR0"
+    path.write_bytes(b"\x80\x02" + once + b"h\x00(h\x01tR0" * 50 + b"N.")
+    with pytest.raises(SourceError, match="more bytes than it holds"):
+        load_array_pickle(path)

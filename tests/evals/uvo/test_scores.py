@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from rvsam_video.cli.main import main
 from rvsam_video.errors import OutputError, SourceError, UsageError
-from rvsam_video.evals.uvo import json_list as reading
-from rvsam_video.evals.uvo.json_list import json_list
+from rvsam_video.evals import json_list as reading
+from rvsam_video.evals.json_list import json_list
 from rvsam_video.evals.uvo.results import TrackResults
 from rvsam_video.evals.uvo.scores import score_track_files
 from rvsam_video.evals.uvo.truth import load_track_truth
@@ -219,7 +219,7 @@ def test_lists_are_read_whole_in_pieces_of_any_size(content, indent, chunk):
         ),
         (lambda it: it["annotations"][0].pop("iscrowd"), r"annotations\[0\] has no 'iscrowd'"),
         (lambda it: it["annotations"][0].pop("areas"), r"annotations\[0\] has no 'areas'"),
-        (lambda it: it["annotations"][0].update(areas=["9"]), "areas that are neither numbers"),
+        (lambda it: it["annotations"][0].update(areas=["9"]), "areas that are neither null"),
         (lambda it: it["annotations"][0]["segmentations"].pop(), "has 1 frames, but its video has"),
     ],
 )
@@ -285,7 +285,7 @@ def test_a_video_that_was_not_finished_is_not_there(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not results.has(1)
-    with pytest.raises(UsageError, match="tracks of video 1 are not in"):
+    with pytest.raises(UsageError, match="results of video 1 are not in"):
         results.assemble([1])
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError), TrackResults(tmp_path / "file").video(1):

@@ -6,35 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
-import deterministic_weights
 import golden_data
 import numpy as np
 import pytest
 import synthetic_picture
-import torch
+from sam_weights import ENCODER_GAINS, sam_with_golden_weights, state_of
 from segment_anything import SamPredictor
-from torch import Tensor, nn
+from tiny_sam import PatchEncoder, tiny_sam
+from torch import Tensor
 
 from rvsam_video.segmenters.sam.decoder import PreparedImage
-from rvsam_video.segmenters.sam.model import sam_around
-from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, sam_with_weights
 from rvsam_video.segmenters.sam.segmenter import SamSegmenter
 
 sam_manifest = partial(golden_data.manifest, "sam")
-ENCODER_GAINS = {"repvit-sam": 0.66, "mobile-sam": 1.0}
-REST_GAIN = 1.3
-
-
-def state_of(name: str) -> dict[str, Tensor]:
-    """The weights of the golden files: gains differ between the encoder and the rest."""
-    make = deterministic_weights.deterministic_array
-    gains = (ENCODER_GAINS[name], REST_GAIN)
-    return {
-        key: torch.from_numpy(
-            np.asarray(make(key, shape, gains[not key.startswith("image_encoder.")]))
-        )
-        for key, shape in sam_manifest(name).items()
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +36,7 @@ class Golden:
 
 @cache
 def _golden(name: str) -> Golden:
-    segmenter = sam_with_weights(SAM_VARIANTS[name], state_of(name), source="test", device="cpu")
+    segmenter = sam_with_golden_weights(name)
     arrays = golden_data.golden(f"{name.replace('-', '_')}_predictor")
     return Golden(segmenter, arrays, segmenter.embed(arrays["picture"]))
 
@@ -75,19 +59,6 @@ def golden_state() -> Callable[[str], dict[str, Tensor]]:
     return state_of
 
 
-class PatchEncoder(nn.Module):
-    """The least that can stand in for an image encoder: one convolution."""
-
-    img_size = 1024
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(3, 256, 16, 16)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x)
-
-
 @dataclass(frozen=True, eq=False)
 class Tiny:
     """The same tiny network in this package and in the public one."""
@@ -100,8 +71,7 @@ class Tiny:
 
 @pytest.fixture(scope="session")
 def tiny() -> Tiny:
-    sam = sam_around(PatchEncoder())
-    deterministic_weights.fill(sam, gain=REST_GAIN)
+    sam = tiny_sam()
     segmenter, official = SamSegmenter("tiny", sam, "cpu"), SamPredictor(sam)
     picture = synthetic_picture.synthetic_picture(120, 200, seed=5)
     official.set_image(picture)

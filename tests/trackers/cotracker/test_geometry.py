@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,3 +86,14 @@ def test_a_mask_of_another_size_chooses_points():
     np.testing.assert_array_equal(
         points_on_mask(xy, mask, (112, 80)), [True, False, True, False, False]
     )
+
+
+@pytest.mark.parametrize("length", [160, 200, 320, 333, 400, 520, 640, 700, 800, 999])
+def test_masks_of_any_size_choose_the_points_that_pytorch_chooses(length):
+    """At these heights, and one in six others, double precision hits the row above."""
+    mask = np.random.default_rng(length).random((length, length + 7)) > 0.5
+    xy = regular_grid(24, (512, 384))
+    small = F.interpolate(torch.from_numpy(mask)[None, None].float(), (384, 512), mode="nearest")
+    x, y = np.round(xy).astype(int).T
+    expected = small[0, 0].numpy()[y, x] > 0
+    np.testing.assert_array_equal(points_on_mask(xy, mask, (512, 384)), expected)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from ...errors import SourceError
+from ..errors import SourceError
 
 _CHUNK = 1 << 23
 """Bytes read at a time; doubled while a single element does not fit."""

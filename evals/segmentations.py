@@ -8,8 +8,8 @@ from typing import TypeGuard
 
 import numpy as np
 
-from ...mask_rle import MAX_SIDE
-from ..metrics.mask_runs import TrackRuns, track_runs
+from ..mask_rle import MAX_SIDE
+from .metrics.mask_runs import TrackRuns, track_runs
 
 _FORMS = "null, a run-length code with size and counts, or a list of polygons"
 

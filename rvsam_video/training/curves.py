@@ -76,7 +76,7 @@ def _draw(canvas: Image, lines: Mapping[str, Line], last: float, *, logarithmic:
     for step in range(_GRID + 1):
         y = top + round((1 - step / _GRID) * (_PANEL - 1))
         cv2.line(canvas, (_LEFT, y), (_LEFT + _WIDTH - 1, y), _RULE, 1)
-        _text(canvas, f"{scale.value(step / _GRID):.3g}", (6, y + 4), _FAINT)
+        _text(canvas, f"{scale.value(step / _GRID):.3g}", (6, min(y + 4, len(canvas) - 2)), _FAINT)
     for number, (name, line) in enumerate(lines.items()):
         places = [
             (

@@ -128,9 +128,12 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--slow", action="store_true")
     parser.add_argument("--norm", action="store_true")
+    parser.add_argument("--rate", type=float, default=RECIPE.rate)
+    parser.add_argument("--epochs", type=int, default=RECIPE.epochs)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    job = make_job(given.store, given.out)
+    recipe = replace(RECIPE, rate=given.rate, epochs=given.epochs)
+    job = make_job(given.store, given.out, recipe)
     if given.norm:
         job = replace(job, student=TinyEncoder(norm=True))
     with joined_processes("cpu") as processes:

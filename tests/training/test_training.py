@@ -143,7 +143,8 @@ def test_two_processes_are_as_one(store, tmp_path, whole):
     assert process.returncode == 0, said
     found, wanted = weights(tmp_path / "run"), weights(whole[0])
     for name, value in wanted.items():
-        apart = (found[name] - value).abs().max() / value.abs().max()
+        # By length: where a gradient is nearly 0, AdamW turns its rounding into a whole step.
+        apart = (found[name] - value).norm() / value.norm()
         assert apart < 1e-4, name
     assert "BatchNorm" not in said
 

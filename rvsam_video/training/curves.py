@@ -17,7 +17,7 @@ _RULE = (225, 225, 230)
 _GRID, _TICKS, _DOTTED = 4, 6, 40
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
-Rows = Sequence[Mapping[str, float]]
+CurveTable = Sequence[Mapping[str, float]]
 
 # Panel by panel: heading, whether the axis is logarithmic, and (table, column) of its curves. The
 # loss alone is logarithmic: it falls by factors, and would be a flat line after the first epoch.
@@ -27,11 +27,11 @@ _PANELS = (
     ("learning rate", False, (("log", "rate"),)),
 )
 
-Line = list[tuple[float, float]]
+Curve = list[tuple[float, float]]
 """(step, value) pairs."""
 
 
-def draw_training(log: Rows, scores: Rows) -> Image:
+def draw_training(log: CurveTable, scores: CurveTable) -> Image:
     """Draw the tables of a training.
 
     Args:
@@ -59,11 +59,11 @@ def draw_training(log: Rows, scores: Rows) -> Image:
     return canvas
 
 
-def _points(table: Rows, name: str) -> Line:
+def _points(table: CurveTable, name: str) -> Curve:
     return [(row["step"], row[name]) for row in table if math.isfinite(row[name])]
 
 
-def _draw(canvas: Image, lines: Mapping[str, Line], last: float, *, logarithmic: bool) -> None:
+def _draw(canvas: Image, lines: Mapping[str, Curve], last: float, *, logarithmic: bool) -> None:
     """Draw a panel at the lower end of a canvas."""
     top = len(canvas) - _PANEL
     canvas[top:, _LEFT : _LEFT + _WIDTH] = _FLOOR

@@ -23,7 +23,7 @@ _MULTIPLE = slice(1, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class PromptBatch:
     """Prompts for N objects of one picture, all of one form.
 
     Attributes:
@@ -37,16 +37,16 @@ class Asked:
     boxes: Tensor | None = None
 
     @classmethod
-    def at_points(cls, points: Tensor) -> Asked:
+    def at_points(cls, points: Tensor) -> PromptBatch:
         """Ask with one positive point each; `points` is (N, 2)."""
         return cls(points[:, None], torch.ones(len(points), 1, device=points.device))
 
-    def with_point(self, points: Tensor, labels: Tensor) -> Asked:
+    def with_point(self, points: Tensor, labels: Tensor) -> PromptBatch:
         """Return the prompts with one point more each: (N, 2) and (N,)."""
         if self.points is None or self.labels is None:
-            return Asked(points[:, None], labels[:, None], self.boxes)
+            return PromptBatch(points[:, None], labels[:, None], self.boxes)
         more = torch.cat([self.points, points[:, None]], 1)
-        return Asked(more, torch.cat([self.labels, labels[:, None]], 1), self.boxes)
+        return PromptBatch(more, torch.cat([self.labels, labels[:, None]], 1), self.boxes)
 
 
 class SharedDecoder(nn.Module):
@@ -62,7 +62,7 @@ class SharedDecoder(nn.Module):
         self.prompt_encoder, self.mask_decoder = sam.prompt_encoder, sam.mask_decoder
         self.cells = side // PATCH_SIDE
 
-    def forward(self, embedding: Tensor, asked: Asked) -> tuple[Tensor, Tensor]:
+    def forward(self, embedding: Tensor, asked: PromptBatch) -> tuple[Tensor, Tensor]:
         """Decode prompts of one picture.
 
         Args:
@@ -83,7 +83,7 @@ class SharedDecoder(nn.Module):
         )
         return logits, iou
 
-    def best(self, embedding: Tensor, asked: Asked) -> Tensor:
+    def best(self, embedding: Tensor, asked: PromptBatch) -> Tensor:
         """Return (N, 4h, 4w) logits: of one click the best of three, else the unambiguous one."""
         logits, iou = self(embedding, asked)
         if asked.boxes is not None or asked.points is None or asked.points.shape[1] > 1:

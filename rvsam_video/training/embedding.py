@@ -27,7 +27,7 @@ from rvsam_video.training.shard_writer import ShardWriter, shard_is_whole
 from rvsam_video.training.squares import as_sizes, check_side, encoder_input, square_of
 from rvsam_video.training.store import (
     DECODER_FILE,
-    Embedding,
+    StoredEmbedding,
     StoreFacts,
     shard_path,
     write_facts,
@@ -275,7 +275,7 @@ class _Work:
             )
             raise UsageError(msg)
 
-    def _rounded(self, name: str, exact: Tensor) -> Embedding:
+    def _rounded(self, name: str, exact: Tensor) -> StoredEmbedding:
         values = exact.numpy()
         largest = float(np.abs(values).max())
         # Also true of values that are no numbers.

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - the name all torch code use
 from rvsam_video.training.batches import Batch
 from rvsam_video.training.decoding import (
     LOGIT_PIXELS,
-    Asked,
+    PromptBatch,
     boxes_around,
     decoder_from,
     picture_part,
@@ -136,7 +136,7 @@ class MaskObjective(StudentObjective):
                 asked = asked.with_point(*_where_wrong(logits.detach() > 0, masks, chance))
         return torch.stack(losses).mean()
 
-    def _answer(self, embedding: Tensor, asked: Asked, size: Tensor) -> Tensor:
+    def _answer(self, embedding: Tensor, asked: PromptBatch, size: Tensor) -> Tensor:
         # Not the best of three: which one is best is nothing that a gradient could follow.
         logits, _ = self.decoder(embedding, asked)
         return picture_part(logits[:, 0], size)
@@ -144,25 +144,25 @@ class MaskObjective(StudentObjective):
     @torch.no_grad()
     def _teacher_masks(
         self, target: Tensor, batch: Batch, row: int, chance: torch.Generator
-    ) -> tuple[Tensor, Asked]:
+    ) -> tuple[Tensor, PromptBatch]:
         """Return the teacher's (N, rows, columns) masks, and the prompts that they answer."""
         asked = self._first_prompts(target, batch, row, use_boxes=_coin(chance))
         logits, _ = self.teacher(target, asked)
         masks = picture_part(logits[:, 0], batch.sizes[row]) > 0
         kept = masks.flatten(1).any(1)
         parts = (asked.points, asked.labels, asked.boxes)
-        return masks[kept], Asked(*(None if part is None else part[kept] for part in parts))
+        return masks[kept], PromptBatch(*(None if part is None else part[kept] for part in parts))
 
-    def _first_prompts(self, target: Tensor, batch: Batch, row: int, *, use_boxes: bool) -> Asked:
-        asked = Asked.at_points(batch.points[row])
+    def _first_prompts(self, target: Tensor, batch: Batch, row: int, *, use_boxes: bool) -> PromptBatch:
+        asked = PromptBatch.at_points(batch.points[row])
         if not use_boxes:
             return asked
         boxes = batch.boxes[row]
         if not boxes.isnan().any():
-            return Asked(boxes=boxes)
+            return PromptBatch(boxes=boxes)
         # Without annotations: boxes around what the teacher sees at the points.
         masks = picture_part(self.teacher.best(target, asked), batch.sizes[row]) > 0
-        return Asked(boxes=boxes_around(masks[masks.flatten(1).any(1)]))
+        return PromptBatch(boxes=boxes_around(masks[masks.flatten(1).any(1)]))
 
 
 def mask_loss(logits: Tensor, masks: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from rvsam_video.training.losses import LOSSES
 
 Objective = Literal["embeddings", "masks"]
 RateSchedule = Literal["cosine", "cosine-from-start", "exponential"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
+TrainingPrecision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Recipe:
     decay: float = 5e-4
     clip: float | None = 5.0
     average: float | None = None
-    precision: Precision = "auto"
+    precision: TrainingPrecision = "auto"
     seed: int = 0
     prompts: int = 16
     rounds: int = 2

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rvsam_video.training.batches import Batch, LearningPictures, loader_of
 from rvsam_video.training.decoding import (
-    Asked,
+    PromptBatch,
     SharedDecoder,
     boxes_around,
     map_size,
@@ -122,9 +122,9 @@ class Scorer:
         chance = np.random.default_rng([self._plan.seed, number])
         shape: tuple[int, int] = (int(size[0]), int(size[1]))
         aims = aims_of(self._data.pictures[number], shape, self._plan.prompts, chance)
-        at_points = Asked.at_points(torch.from_numpy(aims.points).to(found.device))
+        at_points = PromptBatch.at_points(torch.from_numpy(aims.points).to(found.device))
 
-        def masks(of: SharedDecoder, embedding: Tensor, asked: Asked) -> Tensor:
+        def masks(of: SharedDecoder, embedding: Tensor, asked: PromptBatch) -> Tensor:
             return picture_part(of.best(embedding, asked), size) > 0
 
         by_points = masks(self._teacher, target, at_points)
@@ -137,7 +137,7 @@ class Scorer:
         }
         if not len(boxes):
             return values
-        asked = Asked(boxes=boxes)
+        asked = PromptBatch(boxes=boxes)
         own, teachers = masks(decoder, found, asked), masks(self._teacher, target, asked)
         values["box_miou"] = overlaps(own, teachers)
         if (drawn := truth_of(aims, *map_size(size))) is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from rvsam_video.closing import ClosesItself
 from rvsam_video.training.store import (
     HEADER_BYTES,
-    Embedding,
+    StoredEmbedding,
     StoreFacts,
     shard_path,
 )
@@ -70,7 +70,7 @@ class ShardWriter(ClosesItself):
     def _rows(self) -> int:
         return sum("skipped" not in entry for entry in self._entries)
 
-    def add(self, name: str, size: tuple[int, int], embedding: Embedding) -> None:
+    def add(self, name: str, size: tuple[int, int], embedding: StoredEmbedding) -> None:
         """Append a picture.
 
         Args:

@@ -32,7 +32,7 @@ _FORMAT = 1
 _AGAIN = "run the same `distill embed` again"
 _DAMAGED = f"it was damaged or changed; remove this shard's files and {_AGAIN}"
 
-Embedding = NDArray[np.float16]
+StoredEmbedding = NDArray[np.float16]
 """(256, h, w)."""
 
 
@@ -183,7 +183,7 @@ class EmbeddingStore:
         """Return width and height that the picture has in its square."""
         return self._records[name].size
 
-    def read(self, name: str) -> Embedding:
+    def read(self, name: str) -> StoredEmbedding:
         """Return a copy of an embedding.
 
         Raises:
@@ -193,7 +193,7 @@ class EmbeddingStore:
         path = shard_path(self.folder, record.shard, ".npy")
         if record.shard not in self._maps:
             self._maps[record.shard] = np.load(path, mmap_mode="r")
-        embedding: Embedding = np.array(self._maps[record.shard][record.row])
+        embedding: StoredEmbedding = np.array(self._maps[record.shard][record.row])
         # Each time: it takes a millisecond, and a wrong target would never be noticed.
         if zlib.crc32(embedding.tobytes()) != record.crc:
             msg = f"the embedding of {name} in {path} does not have its check sum: {_DAMAGED}"

@@ -69,7 +69,7 @@ def find_student(name: str) -> StudentEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class FirstWeights:
     """What a file gave a student.
 
     Attributes:
@@ -83,7 +83,7 @@ class Start:
     unused: tuple[str, ...]
 
 
-def initialise(encoder: nn.Module, entry: StudentEntry, path: Path) -> Start:
+def initialise(encoder: nn.Module, entry: StudentEntry, path: Path) -> FirstWeights:
     """Put weights from a file into a student.
 
     Taken are timm's RepViT (`repvit_m2_3.dist_450e_in1k` and the like, from its `.safetensors` or
@@ -113,7 +113,7 @@ def initialise(encoder: nn.Module, entry: StudentEntry, path: Path) -> Start:
         raise WeightsError(f"{msg}; choose the file of this size, or another --student")
     # What the file does not have stays as it is.
     load_checked(encoder, {**own, **fitting}, str(path))
-    return Start(len(fitting), random, tuple(name for name in given if name not in fitting))
+    return FirstWeights(len(fitting), random, tuple(name for name in given if name not in fitting))
 
 
 def timm_prefixes(config: RepViTConfig) -> dict[str, str]:

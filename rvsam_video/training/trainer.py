@@ -46,7 +46,7 @@ class TrainingWatch(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class TrainingPace:
     """How often things are done; none of it changes what is learnt.
 
     Attributes:
@@ -126,7 +126,7 @@ class Trainer:
         processes: Processes,
         folder: TrainingFolder | None,
         journal: TrainingJournal | None,
-        pace: Pace,
+        pace: TrainingPace,
         watch: TrainingWatch,
     ) -> None:
         self._objective = objective.train()

@@ -20,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812 - the name all torch code use
 
 from rvsam_video.export import decoder_part, export_part
 from rvsam_video.segmenters.sam.model import sam_around
-from rvsam_video.training.decoding import Asked, SharedDecoder, decoder_from
+from rvsam_video.training.decoding import PromptBatch, SharedDecoder, decoder_from
 
 PARTS = {"PromtEncoder": "prompt_encoder.", "MaskDecoder": "mask_decoder."}
 """The file's keys, spelt as it does, and ours."""
@@ -51,21 +51,21 @@ def embeddings() -> list[Tensor]:
     return maps
 
 
-def prompts() -> list[Asked]:
+def prompts() -> list[PromptBatch]:
     random = np.random.default_rng(0)
     points = random.uniform(50, 970, (PROMPTS, 2)).astype(np.float32)
     ends = random.uniform(60, 400, (PROMPTS, 2)).astype(np.float32)
     boxes = np.concatenate([points - ends / 2, points + ends / 2], 1).clip(0, 1023)
-    return [Asked.at_points(torch.from_numpy(points)), Asked(boxes=torch.from_numpy(boxes))]
+    return [PromptBatch.at_points(torch.from_numpy(points)), PromptBatch(boxes=torch.from_numpy(boxes))]
 
 
-Decode = Callable[[Tensor, Asked], Tensor]
+Decode = Callable[[Tensor, PromptBatch], Tensor]
 
 
 def in_precision(decoder: SharedDecoder, dtype: torch.dtype) -> Decode:
     """All four masks with all products in a lower precision."""
 
-    def decode(embedding: Tensor, asked: Asked) -> Tensor:
+    def decode(embedding: Tensor, asked: PromptBatch) -> Tensor:
         with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
             return decoder(embedding, asked)[0].float()
 

@@ -20,7 +20,7 @@ from rvsam_video.training.pictures import find_pictures
 from rvsam_video.training.processes import Processes, joined_processes
 from rvsam_video.training.recipe import Recipe
 from rvsam_video.training.train import Readers, TrainingJob, open_data, train_student
-from rvsam_video.training.trainer import Pace, TrainOutcome
+from rvsam_video.training.trainer import TrainingPace, TrainOutcome
 
 SIDE = 128
 RECIPE = Recipe(epochs=20, batch=8, rate=1e-2, rate_batch=8, warm_up=0.0)
@@ -103,7 +103,7 @@ def make_job(store: Path, out: Path, recipe: Recipe = RECIPE, **changes: object)
         data=open_data(store, recipe, held_out=0),
         recipe=recipe,
         out=out,
-        pace=Pace(log=4, save=5),
+        pace=TrainingPace(log=4, save=5),
         readers=Readers(workers=0, prompts=0),
     )
     return replace(job, **changes)

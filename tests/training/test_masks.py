@@ -16,7 +16,7 @@ from rvsam_video.errors import SourceError
 from rvsam_video.mask_rle import encode_mask
 from rvsam_video.segmenters.sam.model import sam_around
 from rvsam_video.training.decoding import (
-    Asked,
+    PromptBatch,
     boxes_around,
     decoder_from,
     picture_part,
@@ -113,11 +113,11 @@ def test_masks_are_those_of_the_public_predictor(sam, kind):
     given = {} if kind == "box" else {"point_coords": few, "point_labels": np.ones(len(few))}
     given |= {"box": box} if kind in ("box", "both") else {}
     _, scores, logits = predictor.predict(**given, multimask_output=kind == "point")
-    asked = Asked() if kind == "box" else Asked(
+    asked = PromptBatch() if kind == "box" else PromptBatch(
         torch.tensor(few, dtype=torch.float32)[None], torch.ones(1, len(few))
     )  # fmt: skip
     if kind in ("box", "both"):
-        asked = Asked(asked.points, asked.labels, torch.tensor(box, dtype=torch.float32)[None])
+        asked = PromptBatch(asked.points, asked.labels, torch.tensor(box, dtype=torch.float32)[None])
     with torch.inference_mode():
         found = decoder.best(predictor.features, asked)[0]
     np.testing.assert_allclose(found, logits[scores.argmax()], atol=1e-3)

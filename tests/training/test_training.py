@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from rvsam_video.errors import OutputError, RvsamError, SourceError, UsageError
 from rvsam_video.training.batches import BatchPlan, hold_out, loader_of
 from rvsam_video.training.recipe import find_recipe
 from rvsam_video.training.run_folder import TrainingFolder, read_table
+from rvsam_video.training.students import find_student
 from rvsam_video.training.train import Readers, open_data
+from rvsam_video.training.trainer import TrainingPace
 
 TREE = Path(__file__).parents[2]
 
@@ -191,6 +194,19 @@ def test_half_precision_learns_too(store, tmp_path):
         recipe = replace(RECIPE, epochs=8, precision=precision)
         _, watch = train(make_job(store, tmp_path / precision, recipe))
         assert watch.rows[-1]["loss"] < watch.rows[0]["loss"] / 2
+
+
+@pytest.mark.slow
+def test_a_real_student_learns(store, tmp_path):
+    entry = find_student("repvit-m0.6")
+    recipe = replace(RECIPE, epochs=6, rate=2e-3)
+    torch.manual_seed(0)
+    _, watch = train(
+        make_job(store, tmp_path / "run", recipe, student=entry.build(), pace=TrainingPace(log=2))
+    )
+    losses = [row["loss"] for row in watch.rows]
+    assert all(later < earlier for earlier, later in pairwise(losses))
+    assert losses[-1] < losses[0] / 2
 
 
 def test_an_average_is_kept_and_scored_beside_the_weights(store, tmp_path):

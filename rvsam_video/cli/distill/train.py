@@ -216,11 +216,11 @@ def _recipe(name: str, given: _Arguments) -> Recipe:
 
 def _paces(given: _Arguments) -> dict[str, Any]:
     from rvsam_video.training.train import Readers, default_workers
-    from rvsam_video.training.trainer import Pace
+    from rvsam_video.training.trainer import TrainingPace
 
     workers = default_workers() if given["workers"] is None else given["workers"]
     return {
-        "pace": Pace(log=given["log_every"], save=given["save_every"], score=given["score_every"]),
+        "pace": TrainingPace(log=given["log_every"], save=given["save_every"], score=given["score_every"]),
         "readers": Readers(workers=workers, prompts=given["score_prompts"]),
     }
 

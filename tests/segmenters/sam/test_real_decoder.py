@@ -18,7 +18,7 @@ from rvsam_video.segmenters.sam.decoder import BatchedDecoder
 from rvsam_video.segmenters.sam.model import sam_around
 from rvsam_video.segmenters.sam.prompts import DecodeRequest
 from rvsam_video.segmenters.sam.transforms import Geometry
-from rvsam_video.training.decoding import Asked, decoder_from
+from rvsam_video.training.decoding import PromptBatch, decoder_from
 
 FILE = os.environ.get("RVSAM_REAL_DECODER", "")
 
@@ -66,7 +66,7 @@ def test_three_masks_are_of_growing_size(sam, image):
     areas = []
     with torch.inference_mode():
         for embedding in real_decoder.embeddings():
-            logits, _ = plain(embedding, Asked(points.points, points.labels))
+            logits, _ = plain(embedding, PromptBatch(points.points, points.labels))
             areas.append((logits[:, 1:] > 0).flatten(2).sum(2).float())
     mean = torch.cat(areas).mean(0)
     assert mean.argsort().tolist() == [0, 1, 2]

@@ -1,6 +1,8 @@
-"""J, F and frames per second on sequences in the DAVIS 2016 layout, from the first frame's mask.
+"""J, F and frames per second on sequences in the DAVIS 2016 layout, from one prompt.
 
     python benchmarks/davis16.py DAVIS [--sequences a,b] [--tracker NAME] [--segmenter NAME]
+    python benchmarks/davis16.py DAVIS --part judge           # of the halves of `starts.txt`
+    python benchmarks/davis16.py DAVIS --start click          # or box; the mask by default
     python benchmarks/davis16.py DAVIS --without texture      # what a voice of `grabcut` is worth
     python benchmarks/davis16.py DAVIS --set texture=0.5      # how much a constant matters
 
@@ -18,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from davis_sequences import PARTS, annotations, box_of, middle_click, names_of, truth_of
 
 import rvsam_video as rv
 from rvsam_video.evals.metrics.boundary import boundary_similarity
@@ -48,16 +49,20 @@ class Row:
         )
 
 
-def truth_of(path: Path) -> NDArray[np.bool_]:
-    """Read an annotation as one object, (H, W) bool."""
-    return np.asarray(Image.open(path)) > 0
+def prompt_of(path: Path, start: str) -> rv.Prompt:
+    """Return what the first frame's truth says, as a prompt of one kind."""
+    truth = truth_of(path)
+    if start == "click":
+        return rv.Prompt.create(points=middle_click(truth))
+    if start == "box":
+        return rv.Prompt.create(box=box_of(truth))
+    return rv.Prompt.create(mask=truth)
 
 
-def run_sequence(segmenter: rv.VideoSegmenter, root: Path, name: str) -> Row:
+def run_sequence(segmenter: rv.VideoSegmenter, root: Path, name: str, start: str) -> Row:
     """Track one sequence and score it."""
-    annotations = sorted((root / "Annotations" / "480p" / name).glob("*.png"))
-    first = truth_of(annotations[0])
-    prompt = rv.Prompt.create(mask=first)
+    truths = annotations(root, name)
+    prompt = prompt_of(truths[0], start)
     began, began_cpu = time.perf_counter(), time.process_time()
     masks = [
         np.packbits(result.masks[1])
@@ -65,9 +70,9 @@ def run_sequence(segmenter: rv.VideoSegmenter, root: Path, name: str) -> Row:
     ]
     seconds, processor = time.perf_counter() - began, time.process_time() - began_cpu
     scores = []
-    for bits, path in list(zip(masks, annotations, strict=True))[1:-1]:
-        mask, truth = np.unpackbits(bits, count=first.size).reshape(first.shape), truth_of(path)
-        found = mask.astype(bool)
+    for bits, path in list(zip(masks, truths, strict=True))[1:-1]:
+        truth = truth_of(path)
+        found = np.unpackbits(bits, count=truth.size).reshape(truth.shape).astype(bool)
         scores.append((region_similarity(found, truth), boundary_similarity(found, truth)))
     region, boundary = np.mean(scores, axis=0).tolist()
     count = len(masks)
@@ -90,15 +95,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--sequences", help="comma-separated; all by default")
+    parser.add_argument("--part", choices=PARTS, default="all")
+    parser.add_argument("--whole", action="store_true", help="only sequences that are there whole")
+    parser.add_argument("--start", choices=("mask", "click", "box"), default="mask")
     parser.add_argument("--tracker", default="lucas-kanade")
     parser.add_argument("--segmenter", default="grabcut")
     parser.add_argument("--without", action="append", default=[], metavar="VOICE")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
-    folder = options.root / "JPEGImages" / "480p"
-    names = options.sequences.split(",") if options.sequences else sorted(
-        path.name for path in folder.iterdir()
-    )  # fmt: skip
+    names = names_of(options.root, options.part, whole=options.whole)
+    names = options.sequences.split(",") if options.sequences else names
     segmenter = rv.VideoSegmenter(options.tracker, segmenter_of(options))
     print(
         f"{'sequence':<16}{'frames':>8}{'J':>8}{'F':>8}{'J&F':>8}{'fps':>8}{'cpu ms':>8}",
@@ -106,7 +112,7 @@ def main() -> None:
     )
     rows = []
     for name in names:
-        rows.append(run_sequence(segmenter, options.root, name))
+        rows.append(run_sequence(segmenter, options.root, name, options.start))
         print(rows[-1].text(), flush=True)
     values = [(row.frames, row.region, row.boundary, row.rate, row.processor) for row in rows]
     print(Row("mean", *np.mean(values, axis=0).tolist()).text())

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from rvsam_video.segmenters.sam.allocator import keep_freed_memory
 from rvsam_video.segmenters.sam.decoder import BatchedDecoder, PreparedImage
+from rvsam_video.segmenters.sam.geometry import Geometry
 from rvsam_video.segmenters.sam.model import sam_around
 from rvsam_video.segmenters.sam.prompts import DecodeRequest
-from rvsam_video.segmenters.sam.transforms import Geometry
 
 POINTS = (1, 8, 17, 30)
 OBJECTS = (1, 5, 20)

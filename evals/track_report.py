@@ -90,21 +90,30 @@ def track_notes(report: TrackReport) -> list[str]:
 def point_values(report: PointReport) -> dict[str, object]:
     """Return a report for machines: numbers in [0, 1], null where there was nothing to score."""
     return {
-        "mean": _finite(report.mean.named()),
-        "clips": {name: _finite(scores.named()) for name, scores in report.clips.items()},
+        "mean": _finite({**report.mean.named(), "AJ_RD": report.mean_redetection}),
+        "clips": {
+            name: {
+                **_finite({**scores.named(), **report.redetection[name].named()}),
+                "returns": report.redetection[name].returns,
+            }
+            for name, scores in report.clips.items()
+        },
     }
 
 
 def point_table(report: PointReport) -> TableRows:
     """Return a report for people, in percent."""
-    cells = [_point_cells(name, scores) for name, scores in report.clips.items()]
-    mean = _point_cells(f"mean of {len(cells)}", report.mean)
-    return TableRows("TAP-Vid, percent", ("clip", *_POINT_COLUMNS), (*cells, mean))
+    cells = [
+        _point_cells(name, scores, report.redetection[name].average)
+        for name, scores in report.clips.items()
+    ]
+    mean = _point_cells(f"mean of {len(cells)}", report.mean, report.mean_redetection)
+    return TableRows("TAP-Vid, percent", ("clip", *_POINT_COLUMNS, "AJ_RD"), (*cells, mean))
 
 
-def _point_cells(name: str, scores: PointScores) -> tuple[str, ...]:
+def _point_cells(name: str, scores: PointScores, redetection: float) -> tuple[str, ...]:
     named = scores.named()
-    return (name, *(_percent(named[key]) for key in _POINT_COLUMNS.values()))
+    return (name, *(_percent(named[key]) for key in _POINT_COLUMNS.values()), _percent(redetection))
 
 
 def _percent(value: float) -> str:

@@ -8,14 +8,14 @@ settings are checked, and nothing is loaded yet.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from rvsam_video.json_values import Json
 from rvsam_video.part_settings import Words, changed
 from rvsam_video.presets import Preset, find_preset
-from rvsam_video.segmenters import SEGMENTERS, Segmenter, create_segmenter
+from rvsam_video.segmenters import SEGMENTERS, Segmenter, create_segmenter, features_installed
 from rvsam_video.settings import RestartVariant, SegmentationSettings
 from rvsam_video.trackers import TRACKERS, ClipTracker, PointTracker, create_tracker
 from rvsam_video.trackers.clips import as_sam_pt, clip_tracker
@@ -27,8 +27,22 @@ AUTO = "auto"
 PLAIN_TRACKER, PLAIN_SEGMENTER = "lucas-kanade", "grabcut"
 """What needs no weights."""
 
-LEARNED_TRACKERS, LEARNED_SEGMENTERS = ("cotracker3-online",), ("repvit-sam",)
-"""What `AUTO` looks for, the best first. It never downloads: nobody asked for those megabytes."""
+LEARNED_TRACKERS = ("tapir-online", "cotracker3-online")
+"""Trackers that `AUTO` looks for, in this order. By its published numbers the second is the more
+exact one (average Jaccard on TAP-Vid-DAVIS 63.8 against 59.7); but its weights are for
+non-commercial use only, and it answers up to 15 frames late."""
+
+TRACKER_OF_FILE = "cotracker3-online"
+"""What a file of weights is taken for if nobody says which tracker it is for.
+
+Not TAPIR: its online and offline weights look the same, and one in place of the other would track
+wrongly without a word."""
+
+LEARNED_SEGMENTERS = ("repvit-sam",)
+"""Likewise. `AUTO` never downloads: nobody asked for those megabytes."""
+
+FEATURES_SEGMENTER = "grabcut+"
+"""What takes the plain segmenter's place where the extra `features` is installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +59,7 @@ class Method:
         tracker_options: settings of the tracker that differ from its defaults, as words.
         segmenter_options: settings of the segmenter that differ from its defaults, as words.
         device: "auto", or a PyTorch device; for networks.
-        backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
+        backend: what runs networks: "torch", "onnxruntime" or "openvino".
         settings: constants of the engine; None takes those of the preset, else the defaults.
     """
 
@@ -67,25 +81,46 @@ class Method:
             UsageError: if a name is unknown, or a setting makes no sense.
         """
         preset = self._preset()
-        tracker, segmenter = self._tracker_name(preset), self._segmenter_name(preset)
-        learned = TRACKERS.find(tracker).network or SEGMENTERS.find(segmenter).network
+        tracker, segmenter = self._tracker(preset), self._segmenter(preset)
         base = SegmentationSettings() if preset is None else preset.settings
+        # A device and a backend are for networks, and a part that has no use for one is not asked,
+        # unless there is no other part that has.
+        runs = TRACKERS.find(tracker.name).exports is not None, segmenter.network
+        if runs[0] != runs[1]:
+            tracker, segmenter = (
+                part if able else replace(part, backend="torch")
+                for part, able in zip((tracker, segmenter), runs, strict=True)
+            )
+        if tracker.on_torch != segmenter.on_torch:
+            tracker, segmenter = (
+                part if part.on_torch else replace(part, device="auto")
+                for part in (tracker, segmenter)
+            )
         return Pair(
             preset=self.preset,
-            tracker=self._tracker(tracker, others_learned=learned),
-            segmenter=self._segmenter(segmenter, others_learned=learned),
+            tracker=tracker,
+            segmenter=segmenter,
             settings=self.settings or base,
             longest_side=None if preset is None else preset.longest_side,
             restarts=None if preset is None else preset.restarts,
         )
 
-    def resolve_tracker(self) -> Part:
+    def resolve_tracker(self, *, evaluation: bool = False) -> Part:
         """Choose the tracker alone, as for following points.
+
+        Args:
+            evaluation: with the settings of its public evaluation, where these are others; what
+                `tracker_options` say goes first.
 
         Raises:
             UsageError: as `resolve`.
         """
-        return self._tracker(self._tracker_name(self._preset()), others_learned=False)
+        part = self._tracker(self._preset())
+        if not evaluation:
+            return part
+        entry = TRACKERS.find(part.name)
+        words = tuple({**dict(entry.evaluation), **dict(self.tracker_options)}.items())
+        return replace(part, words=words, settings=changed(entry.settings, words, part.name))
 
     def resolve_segmenter(self) -> Part:
         """Choose the segmenter alone.
@@ -93,22 +128,29 @@ class Method:
         Raises:
             UsageError: as `resolve`.
         """
-        return self._segmenter(self._segmenter_name(self._preset()), others_learned=False)
+        return self._segmenter(self._preset())
 
     def _preset(self) -> Preset | None:
         return None if self.preset is None else find_preset(self.preset)
 
     def _tracker_name(self, preset: Preset | None) -> str:
         if self.tracker != AUTO or preset is None:
-            return _chosen(self.tracker, self.tracker_checkpoint, LEARNED_TRACKERS, PLAIN_TRACKER)
+            if self.tracker == AUTO and self.tracker_checkpoint is not None:
+                return TRACKER_OF_FILE
+            return _chosen(self.tracker, LEARNED_TRACKERS, PLAIN_TRACKER)
         return preset.tracker
 
     def _segmenter_name(self, preset: Preset | None) -> str:
         if self.segmenter != AUTO or preset is None:
-            return _chosen(self.segmenter, self.checkpoint, LEARNED_SEGMENTERS, PLAIN_SEGMENTER)
+            if self.segmenter == AUTO and self.checkpoint is not None:
+                return LEARNED_SEGMENTERS[0]
+            # With the extra `features`, clicks are understood better and nothing else changes.
+            plain = FEATURES_SEGMENTER if features_installed() else PLAIN_SEGMENTER
+            return _chosen(self.segmenter, LEARNED_SEGMENTERS, plain)
         return preset.segmenter
 
-    def _tracker(self, name: str, *, others_learned: bool) -> Part:
+    def _tracker(self, preset: Preset | None) -> Part:
+        name = self._tracker_name(preset)
         entry = TRACKERS.find(name)
         return Part(
             kind="tracker",
@@ -117,11 +159,19 @@ class Method:
             checkpoint=self.tracker_checkpoint,
             words=self.tracker_options,
             settings=changed(entry.settings, self.tracker_options, name),
-            # A device is for networks: a part without one is not asked, unless no part has one.
-            device=self.device if entry.network or not others_learned else "auto",
+            device=self.device,
+            backend=self.backend,
+            instead_of=self._tracker_not_taken(name, preset),
         )
 
-    def _segmenter(self, name: str, *, others_learned: bool) -> Part:
+    def _tracker_not_taken(self, name: str, preset: Preset | None) -> str | None:
+        if self.tracker != AUTO or preset is not None or self.tracker_checkpoint is not None:
+            return None
+        others = [other for other in LEARNED_TRACKERS if other != name and weights_are_here(other)]
+        return others[0] if others else None
+
+    def _segmenter(self, preset: Preset | None) -> Part:
+        name = self._segmenter_name(preset)
         entry = SEGMENTERS.find(name)
         return Part(
             kind="segmenter",
@@ -130,16 +180,14 @@ class Method:
             checkpoint=self.checkpoint,
             words=self.segmenter_options,
             settings=changed(entry.settings, self.segmenter_options, name),
-            device=self.device if entry.network or not others_learned else "auto",
+            device=self.device,
             backend=self.backend,
         )
 
 
-def _chosen(name: str, checkpoint: Path | None, learned: Sequence[str], plain: str) -> str:
+def _chosen(name: str, learned: Sequence[str], plain: str) -> str:
     if name != AUTO:
         return name
-    if checkpoint is not None:
-        return learned[0]
     return next((item for item in learned if weights_are_here(item)), plain)
 
 
@@ -160,7 +208,8 @@ class Part:
         words: settings that differ from its defaults.
         settings: all of its settings; None if it has none.
         device: "auto", or a PyTorch device.
-        backend: what runs an image encoder.
+        backend: what runs its network.
+        instead_of: another one whose weights are here as well, which was left open and not taken.
     """
 
     kind: str
@@ -171,12 +220,18 @@ class Part:
     settings: object = None
     device: str = "auto"
     backend: str = "torch"
+    instead_of: str | None = None
 
     @property
     def missing(self) -> bool:
         """Whether published weights have to be fetched first."""
         wanted = self.network and self.checkpoint is None and self.name in PUBLISHED
         return wanted and not weights_are_here(self.name)
+
+    @property
+    def on_torch(self) -> bool:
+        """Whether PyTorch runs it, which can use other devices."""
+        return self.network and self.backend == "torch"
 
     @cached_property
     def place(self) -> str:
@@ -186,6 +241,11 @@ class Part:
             UsageError: if there is no such device.
         """
         if not self.network:
+            return "cpu"
+        if self.backend != "torch":
+            from rvsam_video.export.runtimes import check_on_cpu
+
+            check_on_cpu(self.device, self.backend)
             return "cpu"
         from rvsam_video.weights.devices import choose_device
 
@@ -203,7 +263,7 @@ class Part:
     def load_tracker(self) -> PointTracker:
         """Build the tracker; raises as `create_tracker`."""
         device = self.place if self.network else self.device
-        return create_tracker(self.name, self.checkpoint, device, self.settings)
+        return create_tracker(self.name, self.checkpoint, device, self.settings, self.backend)
 
     def load_segmenter(self) -> Segmenter:
         """Build the segmenter; raises as `create_segmenter`."""
@@ -231,7 +291,10 @@ class Part:
         entry = PUBLISHED.get(self.name)
         if entry is None:
             return self.name
-        return f"{self.name} ({entry.licence})"
+        known = entry.licence
+        if self.instead_of is not None:
+            known += f", instead of {self.instead_of}, {PUBLISHED[self.instead_of].licence}"
+        return f"{self.name} ({known})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,9 +324,15 @@ class Pair:
 
     @property
     def device(self) -> str:
-        """What the networks run on; the CPU if there is none."""
-        learned = [part.place for part in reversed(self.parts) if part.network]
+        """What PyTorch runs networks on; the CPU if it runs none."""
+        learned = [part.place for part in reversed(self.parts) if part.on_torch]
         return learned[0] if learned else "cpu"
+
+    @property
+    def backend(self) -> str:
+        """What was asked to run networks."""
+        asked = [part.backend for part in self.parts if part.backend != "torch"]
+        return asked[0] if asked else "torch"
 
     def weights(self) -> dict[str, Mapping[str, str]]:
         """Return file, hash and licence of the weights of both, for `run.json`.
@@ -299,24 +368,29 @@ class Pair:
             **self.tracker.identity(),
             **self.segmenter.identity(),
             "device": self.device,
-            "backend": self.segmenter.backend,
+            "backend": self.backend,
             "settings": self.settings.to_dict(),
         }
 
     def __str__(self) -> str:
         """Say in one short line what runs, where, and under which licences."""
-        return announced(*self.parts, device=self.device, backend=self.segmenter.backend)
+        return announced(*self.parts)
 
 
-def announced(*parts: Part, device: str, backend: str = "torch") -> str:
-    """Return the line that says what runs.
+def announced(*parts: Part) -> str:
+    """Return the line that says what runs, where, and under which licences.
 
     Args:
         parts: trackers and segmenters.
-        device: what networks among them run on.
-        backend: what runs an image encoder.
     """
     named = ", ".join(f"{part.kind} {part}" for part in parts)
-    if not any(part.network for part in parts):
+    places = {part.kind: _where(part) for part in parts if part.network}
+    if not places:
         return f"{named} (no weights)"
-    return f"{named}, on {device}" + ("" if backend == "torch" else f" by {backend}")
+    if len(set(places.values())) == 1:
+        return f"{named}, on {next(iter(places.values()))}"
+    return f"{named}; " + ", ".join(f"the {kind} on {place}" for kind, place in places.items())
+
+
+def _where(part: Part) -> str:
+    return part.place + ("" if part.backend == "torch" else f" by {part.backend}")

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from rvsam_video.frame import Image
 from rvsam_video.tables import Table, column
 
+LOOK_BELOW = 0.5
+"""Score below which a mask is worth a look: more of it is wrong than right, by its own estimate."""
+
 
 class PointState(IntEnum):
     """Why a tracked point was, or was not, used as a prompt in a frame."""
@@ -114,6 +117,11 @@ class ObjectResult:
     score: float
     logits: NDArray[np.float32] | None = None
     prompted: bool = True
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the mask is scored so low that a person should look at it."""
+        return self.prompted and self.score < LOOK_BELOW
 
     @property
     def visible(self) -> bool:

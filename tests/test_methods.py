@@ -52,9 +52,22 @@ def test_auto_takes_weights_that_are_there_and_else_needs_none(cache):
     assert names(Method(**PLAIN)) == ("lucas-kanade", "grabcut")
 
 
+def test_auto_prefers_weights_that_everyone_may_use_and_says_instead_of_what(cache):
+    for name in ("cotracker3-online", "tapir-online"):
+        (cache / PUBLISHED[name].file_name).touch()
+    assert names(Method()) == ("tapir-online", "grabcut")
+    part = Method().resolve_tracker()
+    licences = r"tapir-online (Apache-2.0, instead of cotracker3-online, CC-BY-NC-4.0)"
+    assert announced(part).startswith(f"tracker {licences}")
+    assert "instead" not in announced(Method(tracker="tapir-online").resolve_tracker())
+    # Those who ask for the most exact one, or for the paper's, get it.
+    assert names(Method(preset="accurate"))[0] == "cotracker3-online"
+    assert names(Method(preset="paper"))[0] == "cotracker1"
+
+
 def test_a_file_of_weights_is_for_the_learned_part():
     assert names(Method(checkpoint=Path("own.pt"))) == ("lucas-kanade", "repvit-sam")
-    assert names(Method(tracker_checkpoint=Path("own.pth"))) == ("cotracker3-online", "grabcut")
+    assert names(Method(tracker_checkpoint=Path("own.pt"))) == ("cotracker3-online", "grabcut")
 
 
 def test_python_chooses_by_the_same_rule():
@@ -64,6 +77,12 @@ def test_python_chooses_by_the_same_rule():
     own = LucasKanade()
     assert VideoSegmenter(own).tracker is own
     assert VideoSegmenter(own).pair is None
+    # Beside an own part, the other may still be named.
+    other = GrabCut()
+    mixed = VideoSegmenter("lucas-kanade", other)
+    assert mixed.segmenter is other
+    assert isinstance(mixed.tracker, LucasKanade)
+    assert mixed.pair is None
     live = VideoSegmenter("lucas-kanade", "grabcut", preset="live")
     assert live.settings == PRESETS["live"].settings
 
@@ -140,6 +159,6 @@ def test_a_network_says_its_licence_and_a_file_its_name():
     )
     own = Method(segmenter="repvit-sam", checkpoint=Path("own.pt"), device="cpu").resolve()
     assert "repvit-sam from own.pt" in str(own)
-    assert announced(*Method(**PLAIN).resolve().parts, device="cpu") == (
+    assert announced(*Method(**PLAIN).resolve().parts) == (
         "tracker lucas-kanade, segmenter grabcut (no weights)"
     )

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..export.parts import ExportPart, ExportRequest, Exports
+from ..part_settings import Words
 from ..registry import Registry
 from ..weights.fetch import describe_weights
 from .base import (
@@ -25,9 +27,11 @@ from .base import (
 )
 from .cotracker.variants import COTRACKER_VARIANTS, CoTrackerVariant
 from .lucas_kanade.settings import LucasKanadeSettings
+from .tapir.variants import TAPIR_PARTS, TAPIR_VARIANTS, TapirVariant
 
 __all__ = [
     "COTRACKER_VARIANTS",
+    "TAPIR_VARIANTS",
     "TRACKERS",
     "ClipTracker",
     "PointTracker",
@@ -51,11 +55,13 @@ class TrackerRequest:
         settings: of the type that the tracker declared; its defaults unless told otherwise.
         checkpoint: a file of weights; None takes the published ones.
         device: "auto", or a PyTorch device.
+        backend: what runs the network: "torch", or another runtime for trackers that have exports.
     """
 
     settings: Any = None
     checkpoint: Path | None = None
     device: str = "auto"
+    backend: str = "torch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +73,15 @@ class TrackerEntry:
         settings: the defaults of its settings, a frozen dataclass whose fields become options;
             None for none.
         network: whether it has weights and runs on a device.
+        evaluation: settings that its public evaluation on TAP-Vid has, where they are others.
+        exports: what can be exported of it, for other runtimes; None for nothing.
     """
 
     build: Callable[[TrackerRequest], PointTracker]
     settings: Any = None
     network: bool = False
+    evaluation: Words = ()
+    exports: Exports | None = None
 
 
 def _lucas_kanade(request: TrackerRequest) -> PointTracker:
@@ -86,15 +96,47 @@ def _cotracker(variant: CoTrackerVariant, request: TrackerRequest) -> PointTrack
     return load_cotracker(variant, request.checkpoint, request.device, request.settings)
 
 
+def _tapir(variant: TapirVariant, request: TrackerRequest) -> PointTracker:
+    if request.backend != "torch":
+        from .tapir.exported import load_exported_tapir
+
+        return load_exported_tapir(
+            variant, request.checkpoint, request.device, request.backend, request.settings
+        )
+    from .tapir.loading import load_tapir
+
+    return load_tapir(variant, request.checkpoint, request.device, request.settings)
+
+
+def _tapir_part(variant: TapirVariant, request: ExportRequest) -> ExportPart:
+    from .tapir.exporting import tapir_part
+
+    return tapir_part(variant, request)
+
+
 TRACKERS: Registry[TrackerEntry] = Registry(
     "tracker",
     {
         "lucas-kanade": TrackerEntry(build=_lucas_kanade, settings=LucasKanadeSettings()),
         **{
             name: TrackerEntry(
-                build=partial(_cotracker, variant), settings=variant.settings, network=True
+                build=partial(_cotracker, variant),
+                settings=variant.settings,
+                network=True,
+                evaluation=variant.evaluation,
             )
             for name, variant in COTRACKER_VARIANTS.items()
+        },
+        **{
+            name: TrackerEntry(
+                build=partial(_tapir, variant),
+                settings=variant.settings,
+                network=True,
+                exports=Exports(TAPIR_PARTS, partial(_tapir_part, variant))
+                if variant.causal
+                else None,
+            )
+            for name, variant in TAPIR_VARIANTS.items()
         },
     },
 )
@@ -102,7 +144,7 @@ TRACKERS: Registry[TrackerEntry] = Registry(
 
 
 def register_tracker(
-    name: str, *, settings: object = None, network: bool = False
+    name: str, *, settings: object = None, network: bool = False, exports: Exports | None = None
 ) -> Callable[[Callable[[TrackerRequest], PointTracker]], Callable[[TrackerRequest], PointTracker]]:
     """Give a tracker a name, by which commands, the page and Python know it.
 
@@ -111,6 +153,7 @@ def register_tracker(
         settings: the defaults of its settings, an instance of a frozen dataclass; its fields
             become `--tracker-option` values.
         network: whether it takes weights and a device.
+        exports: what can be exported of it, if other runtimes can run it.
 
     Returns:
         a decorator for the function that builds it from a `TrackerRequest`.
@@ -127,7 +170,9 @@ def register_tracker(
     def register(
         build: Callable[[TrackerRequest], PointTracker],
     ) -> Callable[[TrackerRequest], PointTracker]:
-        TRACKERS.add(name, TrackerEntry(build=build, settings=settings, network=network))
+        TRACKERS.add(
+            name, TrackerEntry(build=build, settings=settings, network=network, exports=exports)
+        )
         return build
 
     return register
@@ -143,6 +188,7 @@ def create_tracker(
     checkpoint: str | Path | None = None,
     device: str = "auto",
     settings: object = None,
+    backend: str = "torch",
 ) -> PointTracker:
     """Build the point tracker of this name.
 
@@ -152,20 +198,31 @@ def create_tracker(
             which are downloaded on first use.
         device: "auto" (CUDA, else Apple's GPU, else the CPU), or a PyTorch device.
         settings: of the type that the tracker declares; None takes its defaults.
+        backend: what runs the network: "torch", "onnxruntime" or "openvino".
 
     Raises:
-        UsageError: if the name is unknown, or there is no such device.
+        UsageError: if the name is unknown, there is no such device or backend, or nothing but
+            PyTorch can run it.
         WeightsError: if the weights cannot be had, or are those of another network.
     """
     entry = TRACKERS.find(name)
-    if not entry.network and (checkpoint is not None or device not in {"auto", "cpu"}):
-        msg = f"{name} has no weights and runs on the CPU; leave out the checkpoint and the device"
+    own = checkpoint is None and device in {"auto", "cpu"} and backend == "torch"
+    if not entry.network and not own:
+        msg = (
+            f"{name} has no weights and runs on the CPU; leave out the checkpoint, the device and "
+            "the backend"
+        )
+        raise UsageError(msg)
+    if backend != "torch" and entry.exports is None:
+        able = [known for known in TRACKERS.names() if TRACKERS.find(known).exports is not None]
+        msg = f"{backend} cannot run {name}; leave out the backend, or choose {' or '.join(able)}"
         raise UsageError(msg)
     return entry.build(
         TrackerRequest(
             settings=entry.settings if settings is None else settings,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             device=device,
+            backend=backend,
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,21 @@ class TrackedPoints:
             WeightsError: if the place of a visible point, or a confidence, is not finite.
         """
         refuse_infinite_places(self.xy, self.visible, self.confidence)
+
+    def of_all(self, queries: QueryPoints) -> TrackedPoints:
+        """Return the same for all points of `queries`, in their order.
+
+        Those that do not live in this frame are hidden at their query position.
+        """
+        count = len(queries)
+        xy = queries.xy.copy()
+        visible, confidence = np.zeros(count, np.bool_), np.zeros(count, np.float32)
+        _, rows, found = np.intersect1d(
+            queries.ids, self.ids, assume_unique=True, return_indices=True
+        )
+        xy[rows], confidence[rows] = self.xy[found], self.confidence[found]
+        visible[rows] = self.visible[found]
+        return TrackedPoints(self.frame_index, queries.ids, xy, visible, confidence)
 
 
 def refuse_infinite_places(
@@ -152,6 +167,7 @@ FramesFactory = Callable[[], Iterable[Frame]]
 """Begins to read a clip anew each time it is called; it must always give the same frames."""
 
 
+@runtime_checkable
 class ClipTracker(Protocol):
     """Follows points through a clip that can be read again, also backward from their own frames.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from . import COTRACKER_VARIANTS, create_tracker
 from .base import (
     ClipTracker,
@@ -22,8 +20,8 @@ def create_clip_tracker(
 ) -> ClipTracker:
     """Build what follows points through a whole clip.
 
-    CoTracker 1 goes both ways in time, as SAM-PT runs it; all others go forward from a point's own
-    frame, before which it is hidden.
+    CoTracker 1 goes both ways in time, as SAM-PT runs it, and TAPIR looks for points in all frames;
+    all others go forward from a point's own frame, before which it is hidden.
 
     Args:
         name: one of `tracker_names`.
@@ -38,13 +36,15 @@ def create_clip_tracker(
 
 
 def clip_tracker(tracker: PointTracker) -> ClipTracker:
-    """Return a tracker as one for whole clips; see `create_clip_tracker`."""
+    """Return a tracker as one for whole clips, itself if it is one; see `create_clip_tracker`."""
     if _is_first_version(tracker.name):
         from .cotracker.sam_pt import BothWays
         from .cotracker.tracker import CoTracker
 
         if isinstance(tracker, CoTracker):
             return BothWays(tracker)
+    if isinstance(tracker, ClipTracker):
+        return tracker
     return ForwardClip(tracker)
 
 
@@ -88,20 +88,7 @@ class ForwardClip:
                 state = self._tracker.start(frame.size)
                 state.add(queries)
             for answer in state.push(frame):
-                yield _with_all(answer, queries)
+                yield answer.of_all(queries)
         if state is not None:
             for answer in state.flush():
-                yield _with_all(answer, queries)
-
-
-def _with_all(answer: TrackedPoints, queries: QueryPoints) -> TrackedPoints:
-    """Add the points that do not live yet, hidden at their query position."""
-    count = len(queries)
-    xy = queries.xy.copy()
-    visible, confidence = np.zeros(count, np.bool_), np.zeros(count, np.float32)
-    _, rows, found = np.intersect1d(
-        queries.ids, answer.ids, assume_unique=True, return_indices=True
-    )
-    xy[rows], confidence[rows] = answer.xy[found], answer.confidence[found]
-    visible[rows] = answer.visible[found]
-    return TrackedPoints(answer.frame_index, queries.ids, xy, visible, confidence)
+                yield answer.of_all(queries)

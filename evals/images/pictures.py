@@ -113,7 +113,7 @@ def pictures_by_name(folder: Path, endings: Collection[str]) -> dict[str, Path]:
     return found
 
 
-def refuse_missing(wanted: Collection[str], there: Mapping[str, object], what: str) -> None:
+def refuse_gaps(wanted: Collection[str], there: Mapping[str, object], what: str) -> None:
     """Refuse names without a file.
 
     Args:

@@ -29,8 +29,8 @@ _TINY = float(np.spacing(1.0))
 _FAR, _WINDOW = 5.0, 7
 """Weighted F: deviation of the Gaussian filter, and its side, in pixels."""
 
-Values = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+_Values = NDArray[np.float64]
+_Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,15 +48,15 @@ class SaliencyMeasures:
     """
 
     mae: float
-    f_curve: Values
+    f_curve: _Values
     f_adaptive: float
-    e_curve: Values
+    e_curve: _Values
     e_adaptive: float
     s: float
     weighted_f: float | None
 
 
-def saliency_measures(found: Values, truth: Mask) -> SaliencyMeasures:
+def saliency_measures(found: _Values, truth: _Mask) -> SaliencyMeasures:
     """Measure a map.
 
     Args:
@@ -104,13 +104,13 @@ def mean_measures(each: Sequence[SaliencyMeasures]) -> dict[str, float]:
     }
 
 
-def stretched(found: Values) -> Values:
+def stretched(found: _Values) -> _Values:
     """Return a map from its darkest as 0 to its brightest as 1; one without contrast stays."""
     low, high = float(found.min()), float(found.max())
     return found if low == high else (found - low) / (high - low)
 
 
-def mean_absolute_error(found: Values, truth: Mask) -> float:
+def mean_absolute_error(found: _Values, truth: _Mask) -> float:
     """Return the mean over pixels of |found - truth|."""
     return float(np.mean(np.abs(found - truth)))
 
@@ -119,13 +119,13 @@ def mean_absolute_error(found: Values, truth: Mask) -> float:
 class _Cuts:
     """A map cut at thresholds: how many pixels are right and wrong at each, (T,)."""
 
-    right: Values
-    wrong: Values
+    right: _Values
+    wrong: _Values
     truth: int
     pixels: int
 
     @classmethod
-    def at_every_grey(cls, found: Values, truth: Mask) -> _Cuts:
+    def at_every_grey(cls, found: _Values, truth: _Mask) -> _Cuts:
         greys = (found * (_GREYS - 1)).astype(np.uint8)
         # Pixels at or above each grey, the brightest first.
         right, wrong = (
@@ -135,18 +135,18 @@ class _Cuts:
         return cls(right, wrong, int(truth.sum()), truth.size)
 
     @classmethod
-    def at(cls, found: Values, truth: Mask, threshold: float) -> _Cuts:
+    def at(cls, found: _Values, truth: _Mask, threshold: float) -> _Cuts:
         above = found >= threshold
         right, wrong = (np.array([float((above & part).sum())]) for part in (truth, ~truth))
         return cls(right, wrong, int(truth.sum()), truth.size)
 
-    def f(self) -> Values:
+    def f(self) -> _Values:
         precision = self.right / np.maximum(self.right + self.wrong, 1)
         recall = self.right / max(self.truth, 1)
         both = _BETA_SQUARED * precision + recall
         return (1 + _BETA_SQUARED) * precision * recall / np.where(both == 0, 1, both)
 
-    def e(self) -> Values:
+    def e(self) -> _Values:
         """Return how well map and truth agree, pixel by pixel, beyond what their means would."""
         above = self.right + self.wrong
         if self.truth == 0:
@@ -157,7 +157,7 @@ class _Cuts:
             agreement = self._aligned(above)
         return agreement / (self.pixels - 1 + _TINY)
 
-    def _aligned(self, above: Values) -> Values:
+    def _aligned(self, above: _Values) -> _Values:
         mean_found, mean_truth = above / self.pixels, self.truth / self.pixels
         missed = self.truth - self.right
         kinds = (
@@ -174,7 +174,7 @@ class _Cuts:
         return total
 
 
-def structure_measure(found: Values, truth: Mask) -> float:
+def structure_measure(found: _Values, truth: _Mask) -> float:
     """Return the mean of how alike objects and regions of map and truth are."""
     share = float(truth.mean())
     if share == 0:
@@ -185,14 +185,14 @@ def structure_measure(found: Values, truth: Mask) -> float:
     return max(0.0, (objects + _regions(found, truth)) / 2)
 
 
-def _alike(values: Values) -> float:
+def _alike(values: _Values) -> float:
     """Return how bright and even the pixels of an object are."""
     mean = float(values.mean())
     spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return 2 * mean / (mean * mean + 1 + spread + _TINY)
 
 
-def _regions(found: Values, truth: Mask) -> float:
+def _regions(found: _Values, truth: _Mask) -> float:
     """Return the similarity of the four parts around the middle of the truth, by area."""
     rows, columns = np.nonzero(truth)
     # The middle pixel belongs to the upper left part.
@@ -206,7 +206,7 @@ def _regions(found: Values, truth: Mask) -> float:
     return total
 
 
-def _similarity(one: Values, other: Values) -> float:
+def _similarity(one: _Values, other: _Values) -> float:
     """Return the structural similarity of two maps as a whole."""
     mean, true = float(one.mean()), float(other.mean())
     degrees = one.size - 1
@@ -223,7 +223,7 @@ def _similarity(one: Values, other: Values) -> float:
     return 1.0 if below == 0 else 0.0
 
 
-def weighted_f(found: Values, truth: Mask) -> float:
+def weighted_f(found: _Values, truth: _Mask) -> float:
     """Return F with errors weighted: those near other errors, and far from the truth, are worse.
 
     Raises:
@@ -247,7 +247,7 @@ def weighted_f(found: Values, truth: Mask) -> float:
     return 2 * recall * precision / (recall + precision + _TINY)
 
 
-def _gaussian() -> Values:
+def _gaussian() -> _Values:
     across = np.arange(_WINDOW) - (_WINDOW - 1) / 2
     squares = across[:, None] ** 2 + across**2
     values = np.exp(-squares / (2 * _FAR**2))

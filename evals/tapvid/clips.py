@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ...errors import SourceError, UsageError
 from ...frame import Image
 from ..metrics.points import PointScores, QueryMode, point_scores
+from ..metrics.redetection import RedetectionScores, redetection_scores
 from .array_pickle import load_array_pickle
 
 SIDE: Final = 256
@@ -228,10 +229,18 @@ class PointReport:
     Attributes:
         clips: by name.
         mean: plain mean over the clips; NaN if one has nothing to score.
+        redetection: by name of the clip, how well points were found again.
     """
 
     clips: Mapping[str, PointScores]
     mean: PointScores
+    redetection: Mapping[str, RedetectionScores]
+
+    @property
+    def mean_redetection(self) -> float:
+        """AJ_RD of the set: plain mean over the clips in which a point comes back."""
+        known = [found.average for found in self.redetection.values() if found.returns]
+        return float(np.mean(known)) if known else float("nan")
 
 
 def score_tapvid(
@@ -255,7 +264,7 @@ def score_tapvid(
         SourceError: if a clip or its results cannot be used.
         UsageError: if there is no clip of one of the names.
     """
-    scores = {}
+    scores, redetection = {}, {}
     for clip in chosen_clips(root, names):
         wanted = sample_queries(clip, mode, scale)
         found = load_tracks(results / f"{clip.name}.npz", wanted)
@@ -263,7 +272,10 @@ def score_tapvid(
         scores[clip.name] = point_scores(
             wanted.queries, wanted.truth, wanted.hidden, found.tracks, found.hidden, mode
         )
-    return PointReport(scores, _mean(list(scores.values())))
+        redetection[clip.name] = redetection_scores(
+            wanted.truth, wanted.hidden, found.tracks, found.hidden
+        )
+    return PointReport(scores, _mean(list(scores.values())), redetection)
 
 
 def chosen_clips(root: Path, names: Collection[str] | None) -> Iterator[PointClip]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from ...json_values import Json, as_json
 from ...runs.identity import fingerprint, first_difference
 from ...runs.layout import LOCK_FILE
 from ...runs.lock import FolderLock
-from ...trackers import PointTracker, QueryPoints, TrackedPoints
+from ...trackers import ClipTracker, PointTracker, QueryPoints, TrackedPoints
 from ...writing import replacing, writing
 from ..metrics.points import QueryMode
 from .clips import (
@@ -142,9 +143,11 @@ def follow_clip(
 ) -> PointTracks:
     """Follow the points of one clip.
 
-    All points are followed together. Where frames before the query count (mode `strided`), they
-    come from a second run through the clip backwards. Elsewhere a point that the tracker has
-    nothing to say of is hidden, at its query.
+    All points are followed together. Trackers that look for points in whole clips do so here, as
+    in their public evaluations: TAPIR follows all of them from the first frame on. With others,
+    where frames before the query count (mode `strided`), they come from a second run through the
+    clip backwards. Elsewhere a point that the tracker has nothing to say of is hidden, at its
+    query.
 
     Args:
         tracker: follows the points.
@@ -156,6 +159,10 @@ def follow_clip(
     # Trackers take pixel centres as whole numbers; in TAP-Vid the first pixel's centre is at 0.5.
     shift = np.float32(0.5 if options.scale == SIDE else 0.0)
     xy = wanted.queries[:, :0:-1].astype(np.float32) - shift
+    if isinstance(tracker, ClipTracker):
+        whole = tracker.track_clip(partial(_as_frames, frames), _queries(times, xy))
+        tracks, hidden = _filled(whole, xy, len(frames))
+        return PointTracks(tracks + shift, hidden)
     tracks, hidden = _one_way(tracker, frames, times, xy)
     if options.mode == "strided":
         last = len(frames) - 1
@@ -174,13 +181,28 @@ def _one_way(
     xy: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return tracks (Q, T, 2), in pixels as trackers have them, and hidden (Q, T)."""
-    tracks = np.repeat(xy[:, None], len(frames), axis=1)
-    # Hidden until the tracker says otherwise: frames before a query have no answer.
-    hidden = np.ones((len(xy), len(frames)), np.bool_)
-    for points in _tracked(tracker, frames, QueryPoints(np.arange(len(xy)), times, xy)):
+    return _filled(_tracked(tracker, frames, _queries(times, xy)), xy, len(frames))
+
+
+def _filled(
+    found: Iterable[TrackedPoints], xy: NDArray[np.float32], frames: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Put together what a tracker says of all frames."""
+    tracks = np.repeat(xy[:, None], frames, axis=1)
+    # Hidden until the tracker says otherwise: frames before a query may have no answer.
+    hidden = np.ones((len(xy), frames), np.bool_)
+    for points in found:
         tracks[points.ids, points.frame_index] = points.xy
         hidden[points.ids, points.frame_index] = ~points.visible
     return tracks, hidden
+
+
+def _queries(times: NDArray[np.int64], xy: NDArray[np.float32]) -> QueryPoints:
+    return QueryPoints(np.arange(len(xy)), times, xy)
+
+
+def _as_frames(frames: Sequence[Image]) -> Iterable[Frame]:
+    return (Frame(index, float(index), image) for index, image in enumerate(frames))
 
 
 def _tracked(
@@ -188,6 +210,6 @@ def _tracked(
 ) -> Iterable[TrackedPoints]:
     state = tracker.start((SIDE, SIDE))
     state.add(queries)
-    for index, image in enumerate(frames):
-        yield from state.push(Frame(index, float(index), image))
+    for frame in _as_frames(frames):
+        yield from state.push(frame)
     yield from state.flush()

@@ -31,7 +31,7 @@ DEFAULT_NAMES = ("repvit-sam", "mobile-sam")
     type=click.Choice(["torch", "onnxruntime", "openvino"]),
     default=["torch"],
     show_default=True,
-    help="What runs the image encoder. Repeatable.",
+    help="What runs the networks. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -28,6 +28,7 @@ class TrackerArguments(TypedDict):
     tracker_checkpoint: Path | None
     tracker_option: tuple[str, ...]
     device: str
+    backend: str
 
 
 class SegmenterArguments(TypedDict):
@@ -47,20 +48,27 @@ class MethodArguments(TrackerArguments):
     segmenter: str
     checkpoint: Path | None
     segmenter_option: tuple[str, ...]
-    backend: str
     seed: int
 
 
 _DEVICE = click.option(
     "--device", default="auto", show_default=True, help="For networks: cpu, cuda, mps."
 )
+_BACKEND = click.option(
+    "--backend",
+    type=click.Choice(["torch", "onnxruntime", "openvino"]),
+    default="torch",
+    show_default=True,
+    help="What runs networks that can be exported: SAM's family and tapir-online. All but "
+    "torch do so on the CPU, from files made on first use, and then without PyTorch.",
+)
 _TRACKER_OPTIONS = (
     click.option(
         "--tracker",
         default=OPEN_CHOICE,
         show_default=True,
-        help="auto: that of the preset; else cotracker3-online if its weights are there "
-        "(rvsam-video weights fetch cotracker3-online), else lucas-kanade, which needs none.",
+        help="auto: that of the preset; else tapir-online or cotracker3-online if its weights are "
+        "there (rvsam-video weights fetch tapir-online), else lucas-kanade, which needs none.",
     ),
     click.option(
         "--tracker-checkpoint",
@@ -75,6 +83,7 @@ _TRACKER_OPTIONS = (
         "Repeatable.",
     ),
     _DEVICE,
+    _BACKEND,
 )
 
 _PRESET = click.option(
@@ -107,13 +116,6 @@ _SEGMENTER_OPTIONS = (
         metavar="NAME=VALUE",
         help="A setting of the segmenter, as --tracker-option. Repeatable.",
     ),
-    click.option(
-        "--backend",
-        type=click.Choice(["torch", "onnxruntime", "openvino"]),
-        default="torch",
-        show_default=True,
-        help="What runs the image encoder of a learned segmenter.",
-    ),
 )
 _SEED = click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 
@@ -131,7 +133,7 @@ def method_options(function: _Function) -> _Function:
 
 def segmenter_options(function: _Function) -> _Function:
     """Add the options of `SegmenterArguments`."""
-    return with_options(function, (_LEARNED_SEGMENTER, *_SEGMENTER_OPTIONS, _DEVICE))
+    return with_options(function, (_LEARNED_SEGMENTER, *_SEGMENTER_OPTIONS, _DEVICE, _BACKEND))
 
 
 def segmenter_of(given: SegmenterArguments) -> Method:
@@ -166,6 +168,7 @@ def tracker_of(given: TrackerArguments) -> Method:
         tracker_checkpoint=given["tracker_checkpoint"],
         tracker_options=words_of(given["tracker_option"], "--tracker-option"),
         device=given["device"],
+        backend=given["backend"],
     )
 
 

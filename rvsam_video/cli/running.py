@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ def summary_values(summary: RunSummary) -> dict[str, object]:
         "files": [str(path) for path in summary.files],
         "counts": summary.counts,
         "messages": list(summary.messages),
+        "look_at": [asdict(doubt) for doubt in summary.look_at],
     }
 
 
@@ -75,8 +77,11 @@ def summary_lines(summary: RunSummary) -> list[str]:
     """Return how a run ended, for people."""
     speed = f"{summary.frames} frames in {summary.seconds:.1f} s"
     speed += f" ({summary.frames_per_second:.1f} fps)" if summary.frames else ""
+    from rvsam_video.runs.doubts import sentence
+
+    look = [text] if (text := sentence(summary.look_at)) else []
     if summary.status == "complete":
-        return [f"{speed}; results are in {summary.folder}"]
+        return [f"{speed}; results are in {summary.folder}", *look]
     if not summary.again:
-        return [f"stopped after {speed}; what was tracked is in {summary.folder}"]
-    return [f"stopped after {speed}; the same command goes on from here ({summary.folder})"]
+        return [*look, f"stopped after {speed}; what was tracked is in {summary.folder}"]
+    return [*look, f"stopped after {speed}; the same command goes on from here ({summary.folder})"]

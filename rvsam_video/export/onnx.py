@@ -1,29 +1,24 @@
-"""ONNX files, and running them with ONNX Runtime."""
+"""ONNX files."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from rvsam_video.errors import UsageError
 from rvsam_video.export.extras import require
 from rvsam_video.export.parts import ExportPart
-
-ONNX_EXTRA = "onnx"
+from rvsam_video.export.runtimes import ONNX_EXTRA
 
 OPSET = 17
 """The first with LayerNormalization; old enough for every runtime in use."""
 
 _LARGEST = 2**31
 """Bytes that one protocol-buffers file, which is what ONNX is, can hold."""
-
-NetworkRun = Callable[[Mapping[str, NDArray[np.generic]]], list[NDArray[np.float32]]]
-"""Runs an exported file: input name to array, to the results in order."""
 
 
 def trace(part: ExportPart, path: Path) -> None:
@@ -69,22 +64,18 @@ def write_onnx(part: ExportPart, path: Path, metadata: Mapping[str, str]) -> Non
     onnx = require("onnx", ONNX_EXTRA)
     trace(part, path)
     model = onnx.load(path)
+    if not part.dynamic:
+        _fix_output_shapes(model, part)
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
 
-def open_onnx(path: Path) -> NetworkRun:
-    """Prepare an ONNX file to be run with ONNX Runtime on the CPU.
-
-    Raises:
-        UsageError: if the package `onnxruntime` is missing.
-    """
-    runtime = require("onnxruntime", ONNX_EXTRA)
-    # Named, so that a build with other providers computes the same.
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-    def run(inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
-        return [np.asarray(out, np.float32) for out in session.run(None, dict(inputs))]
-
-    return run
+def _fix_output_shapes(model: Any, part: ExportPart) -> None:  # noqa: ANN401 (a part of onnx)
+    """Write down the shapes of outputs, which the exporter leaves open where it is not sure."""
+    with torch.no_grad():
+        found = part.network(*part.probes()[0])
+    outputs = found if isinstance(found, tuple) else (found,)
+    for entry, output in zip(model.graph.output, outputs, strict=True):
+        for axis, length in zip(entry.type.tensor_type.shape.dim, output.shape, strict=True):
+            axis.dim_value = length

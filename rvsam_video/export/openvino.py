@@ -1,4 +1,4 @@
-"""OpenVINO's format (an .xml file with a .bin beside it), and running it."""
+"""OpenVINO's format (an .xml file with a .bin beside it)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rvsam_video.export.extras import require
-from rvsam_video.export.onnx import NetworkRun, trace
+from rvsam_video.export.onnx import trace
 from rvsam_video.export.parts import ExportPart
-
-OPENVINO_EXTRA = "openvino"
+from rvsam_video.export.runtimes import OPENVINO_EXTRA
 
 _SECTION = "rvsam_video"
 """Where in the file's notes ours stand."""
@@ -42,21 +38,3 @@ def write_openvino(part: ExportPart, path: Path, metadata: Mapping[str, str]) ->
             model.set_rt_info(value, [_SECTION, key])
         # Its default halves the file and with it the precision of all weights.
         openvino.save_model(model, path, compress_to_fp16=False)
-
-
-def open_openvino(path: Path) -> NetworkRun:
-    """Prepare an .xml file to be run with OpenVINO on the CPU, in full float32.
-
-    Raises:
-        UsageError: if the package `openvino` is missing.
-    """
-    openvino = require("openvino", OPENVINO_EXTRA)
-    # On processors with the instructions for it, OpenVINO would compute in bfloat16 by default.
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
-
-    def run(inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
-        results = compiled(dict(inputs))
-        return [np.array(results[n], np.float32) for n in range(len(compiled.outputs))]
-
-    return run

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from rvsam_video.errors import OutputError
-from rvsam_video.export.onnx import NetworkRun
 from rvsam_video.export.parts import ExportPart
+from rvsam_video.export.runtimes import NetworkRun
 
-TOLERANCE = 5e-4
+PARITY_TOLERANCE = 5e-4
 """Largest difference allowed, as a share of the largest value (at least 1) of a result. Measured
 are up to 6e-5, the noise of float32 sums in another order; a wrong operation gives over 1e-2."""
 
@@ -33,9 +33,9 @@ def check_parity(part: ExportPart, run: NetworkRun) -> Parity:
     """Compare an exported file with PyTorch on the part's probes.
 
     Raises:
-        OutputError: if a result differs by more than `TOLERANCE`.
+        OutputError: if a result differs by more than `PARITY_TOLERANCE`.
     """
-    worst = Parity(0.0, TOLERANCE)
+    worst = Parity(0.0, PARITY_TOLERANCE)
     for probe in part.probes():
         named = {name: value.numpy() for name, value in zip(part.inputs, probe, strict=True)}
         with torch.inference_mode():
@@ -53,7 +53,7 @@ def _compare(name: str, found: np.ndarray, wanted: np.ndarray) -> Parity:
         msg = f"the exported file gives {name} with shape {found.shape} instead of {wanted.shape}"
         raise OutputError(msg)
     difference = float(np.abs(found - wanted).max())
-    allowed = TOLERANCE * max(1.0, float(np.abs(wanted).max()))
+    allowed = PARITY_TOLERANCE * max(1.0, float(np.abs(wanted).max()))
     # Written so that a difference that is not a number fails, too.
     if not difference <= allowed:
         msg = (

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 
 from rvsam_video.errors import OutputError, RvsamError, UsageError
 from rvsam_video.export import coreml, onnx, openvino
-from rvsam_video.export.onnx import NetworkRun
 from rvsam_video.export.parity import Parity, check_parity
 from rvsam_video.export.parts import ExportPart
+from rvsam_video.export.runtimes import NetworkRun, open_onnx, open_openvino
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Format:
 
 
 FORMATS = {
-    "onnx": Format(".onnx", onnx.write_onnx, onnx.open_onnx),
-    "openvino": Format(".xml", openvino.write_openvino, openvino.open_openvino),
+    "onnx": Format(".onnx", onnx.write_onnx, open_onnx),
+    "openvino": Format(".xml", openvino.write_openvino, open_openvino),
     "coreml": Format(".mlpackage", coreml.write_coreml, None),
 }
 """All formats by name."""
@@ -69,7 +69,7 @@ def export_part(
     beside it.
 
     Args:
-        part: from `encoder_part` or `decoder_part`.
+        part: what to write.
         format_name: a key of `FORMATS`.
         out: the file to make; must have the format's suffix.
         metadata: kept in the file.

@@ -7,7 +7,6 @@ pixel to a brighter one, a number fills a region of its own.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +54,8 @@ def is_soft(values: Values) -> bool:
 
 def _between(values: Values, side: int) -> Mask:
     """Return where a pixel is strictly between the extremes of the window around it."""
+    import cv2
+
     window = np.ones((side, side), np.uint8)
     low, high = cv2.erode(values, window), cv2.dilate(values, window)
     return np.asarray((low < values) & (values < high))
@@ -73,6 +74,8 @@ def bright_part(values: Values) -> Mask:
 
 def _bodies(values: Values) -> Mask:
     """Return the pixels of regions that are at least 3x3 pixels of one value."""
+    import cv2
+
     window = np.ones((3, 3), np.uint8)
     flat = (cv2.erode(values, window) == cv2.dilate(values, window)).astype(np.uint8)
     # All neighbours of a flat pixel have its value, so no other value is reached.
@@ -111,6 +114,8 @@ def _touching(one: Mask, other: Mask) -> int:
 
 def _nearest(values: Values, where: Mask) -> Values:
     """Return for every pixel the value of the nearest pixel in a mask that is not empty."""
+    import cv2
+
     _, labels = cv2.distanceTransformWithLabels(
         (~where).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )

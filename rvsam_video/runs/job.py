@@ -14,6 +14,7 @@ from rvsam_video.frame import Frame
 from rvsam_video.json_values import Json
 from rvsam_video.methods import Part
 from rvsam_video.results import FrameResult
+from rvsam_video.runs.doubts import LOOK_AT, Doubt, doubts_in
 from rvsam_video.runs.record import RunRecord
 from rvsam_video.sinks.base import Sink
 from rvsam_video.snapshot import Arrays
@@ -91,6 +92,7 @@ class RunSummary:
         files: what was written.
         counts: bad and dropped frames and the like.
         messages: sentences for people.
+        look_at: stretches of frames whose masks are scored low, the worst first.
         again: whether the same command can go on with it, if it is not complete.
     """
 
@@ -101,6 +103,7 @@ class RunSummary:
     files: tuple[Path, ...]
     counts: dict[str, int]
     messages: tuple[str, ...]
+    look_at: tuple[Doubt, ...] = ()
     again: bool = True
 
     @property
@@ -125,6 +128,7 @@ def summary_of(record: RunRecord, folder: Path, files: Sequence[Path] = ()) -> R
         files=tuple(files),
         counts=dict(record.counts),
         messages=record.messages,
+        look_at=doubts_in(record.notes.get(LOOK_AT)),
         again=can_go_on(record),
     )
 

@@ -16,6 +16,7 @@ from rvsam_video.errors import OutputError, RvsamError, SourceError
 from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.checkpoint import Checkpoint
+from rvsam_video.runs.doubts import LOOK_AT, Doubts
 from rvsam_video.runs.feed import Feed
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import FrameSession, Job, RunListener, RunSummary, Silent, summary_of
@@ -108,6 +109,7 @@ class Run(ClosesItself):
         self._built: list[Path] | None = None
         self._timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)
         self._latencies = Latencies()
+        self._doubts = Doubts()
         self._unsaved = 0
         self._resumed = False
         self.frames = 0
@@ -165,11 +167,13 @@ class Run(ClosesItself):
         # A new one, never wound back: its state comes from the checkpoint alone.
         self.session = self.job.session()
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
+        self._doubts = Doubts()
         if checkpoint is not None:
             self._resumed = True
             with self._trusting_state():
                 self.session.restore(checkpoint.state)
                 self.frames = int(str(checkpoint.info["frames"]))
+                self._doubts = Doubts(checkpoint.info.get(LOOK_AT))
                 if self.next_frame != checkpoint.next_frame or self.frames < 0:
                     msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
                     raise ValueError(msg)
@@ -254,6 +258,7 @@ class Run(ClosesItself):
         for result in results:
             self.frames += 1
             self.last = result
+            self._doubts.add(result)
             if (age := self.feed.age(result.index)) is not None:
                 self._latencies.add(age)
             self.listener.result(result)
@@ -284,7 +289,7 @@ class Run(ClosesItself):
                     # that are not there.
                     marks=self._opened_writer().commit(),
                     state=self.session.snapshot(),
-                    info={"frames": self.frames},
+                    info={"frames": self.frames, LOOK_AT: self._doubts.to_json()},
                 )
             )
             # A live source cannot go back, so its stops would only fill the disk.
@@ -379,7 +384,8 @@ class Run(ClosesItself):
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.feed.dropped,
         }
-        self.folder.update(timings=self._timings, counts=counts)
+        notes = {LOOK_AT: self._doubts.to_json()}
+        self.folder.update(timings=self._timings, counts=counts, notes=notes)
 
     def _tell(self) -> None:
         """Tell the listener and `run.json` what went wrong."""

@@ -101,7 +101,7 @@ class PointJob(Job):
         # Only to check the names, before networks are loaded.
         create_sinks(options.save, options.out, self._context, POINT_RUN_SINKS)
         ready([part])
-        listener.message(f"{announced(part, device=part.place)}; {options.request}")
+        listener.message(f"{announced(part)}; {options.request}")
         self._tracker = part.load_tracker()
         refuse_endless(self._tracker, source)
         self._session: PointSession | None = None
@@ -113,6 +113,7 @@ class PointJob(Job):
             "trail": options.trail,
             **part.identity(),
             "device": part.place,
+            "backend": part.backend,
         }
 
     def session(self) -> PointSession:

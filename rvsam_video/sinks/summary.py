@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from rvsam_video.frame import Image
-from rvsam_video.results import FrameResult
+from rvsam_video.results import LOOK_BELOW, FrameResult
 from rvsam_video.sinks.base import Mark, SinkContext
 from rvsam_video.sinks.contact_sheet import contact_sheet, small_jpeg
 from rvsam_video.sinks.drawing import shared_overlay
@@ -98,7 +98,7 @@ class SummarySink:
         nearest = np.abs(places[None] - wanted[:, None]).argmin(axis=1)
         # Short videos have fewer pictures than tiles; none is shown twice.
         chosen = [kept[int(place)] for place in np.unique(places[nearest])]
-        captions = [f"frame {record['frame']}  {record['time']:.2f} s" for record in chosen]
+        captions = [_caption(record) for record in chosen]
         return contact_sheet(list(self._thumbnails(chosen)), captions)
 
     def _thumbnails(self, records: list[dict[str, Any]]) -> Iterator[Image]:
@@ -127,6 +127,13 @@ class SummarySink:
         """Close both files."""
         self._lines.close()
         self._pictures.close()
+
+
+def _caption(record: dict[str, Any]) -> str:
+    text = f"frame {record['frame']}  {record['time']:.2f} s"
+    lowest = min((score for _, score in record["objects"].values()), default=1.0)
+    # Of all pictures, people should see at once which ones may be wrong.
+    return f"{text}  LOOK: score {lowest:.2f}" if lowest < LOOK_BELOW else text
 
 
 def _is_kept(place: int) -> bool:

@@ -44,7 +44,7 @@ class VideoSegmenter:
         settings: constants of the engine; None takes those of the preset, else the defaults.
         preset: a name of `rvsam_video.presets.PRESETS`: settings, and the parts that "auto" takes.
         device: "auto" (CUDA, else Apple's GPU, else the CPU), or a PyTorch device; for networks.
-        backend: what runs the image encoder: "torch", "onnxruntime" or "openvino".
+        backend: what runs networks: "torch", "onnxruntime" or "openvino".
 
     Attributes:
         tracker: follows the points.

@@ -11,9 +11,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from rvsam_video import __version__
 from rvsam_video.errors import OutputError, UsageError
-from rvsam_video.export import FORMATS, export_part
-from rvsam_video.segmenters.sam.exporting import named_part
+from rvsam_video.export.parts import ExportRequest
+from rvsam_video.export.writing import FORMATS, export_part
+from rvsam_video.segmenters.sam.exporting import sam_part
+from rvsam_video.segmenters.sam.registry import SAM_VARIANTS
 from rvsam_video.training.batches import LearningPictures, pictures_of
 from rvsam_video.training.decoding import SharedDecoder, decoder_from
 from rvsam_video.training.objectives import StudentObjective
@@ -23,6 +26,7 @@ from rvsam_video.training.run_folder import TrainingFolder
 from rvsam_video.training.scoring import Scorer, ScoringPlan
 from rvsam_video.training.store import DECODER_FILE, EmbeddingStore
 from rvsam_video.training.students import find_student
+from rvsam_video.weights.fetch import file_sha256
 from rvsam_video.weights.read import load_checked, load_state_dict
 from rvsam_video.writing import replacing
 
@@ -124,7 +128,16 @@ def export_student(
     with TemporaryDirectory(ignore_cleanup_errors=True) as place:
         checkpoint = Path(place, "student.pt")
         _write_checkpoint(student, checkpoint, overwrite=True)
-        network, notes = named_part(student.segmenter, part, checkpoint=checkpoint)
+        request = ExportRequest(part=part, weights=checkpoint)
+        network = sam_part(SAM_VARIANTS[student.segmenter], request)
+        notes = {
+            "network": student.name,
+            "part": part,
+            "weights_sha256": file_sha256(checkpoint),
+            # That of the teacher, the pictures and the first weights, which nobody knows here.
+            "weights_licence": "unknown",
+            "made_by": f"rvsam-video {__version__}",
+        }
         exported = export_part(network, kind, out, metadata=notes, overwrite=overwrite)
     if exported.parity is None:
         return f"{out}: {exported.remark}"

@@ -153,7 +153,9 @@ class MaskObjective(StudentObjective):
         parts = (asked.points, asked.labels, asked.boxes)
         return masks[kept], PromptBatch(*(None if part is None else part[kept] for part in parts))
 
-    def _first_prompts(self, target: Tensor, batch: Batch, row: int, *, use_boxes: bool) -> PromptBatch:
+    def _first_prompts(
+        self, target: Tensor, batch: Batch, row: int, *, use_boxes: bool
+    ) -> PromptBatch:
         asked = PromptBatch.at_points(batch.points[row])
         if not use_boxes:
             return asked

@@ -133,21 +133,21 @@ class Scorer:
         if not aims.entries:
             boxes = boxes_around(by_points[seen])
         values: dict[str, Sequence[float]] = {
-            "point_miou": overlaps(masks(decoder, found, at_points), by_points)
+            "point_miou": mask_overlaps(masks(decoder, found, at_points), by_points)
         }
         if not len(boxes):
             return values
         asked = PromptBatch(boxes=boxes)
         own, teachers = masks(decoder, found, asked), masks(self._teacher, target, asked)
-        values["box_miou"] = overlaps(own, teachers)
+        values["box_miou"] = mask_overlaps(own, teachers)
         if (drawn := truth_of(aims, *map_size(size))) is not None:
             truth = torch.from_numpy(drawn).to(found.device)
-            values["annotation_miou"] = overlaps(own, truth)
-            values["teacher_miou"] = overlaps(teachers, truth)
+            values["annotation_miou"] = mask_overlaps(own, truth)
+            values["teacher_miou"] = mask_overlaps(teachers, truth)
         return values
 
 
-def overlaps(found: Tensor, wanted: Tensor) -> list[float]:
+def mask_overlaps(found: Tensor, wanted: Tensor) -> list[float]:
     """Return intersection over union of each pair of (N, H, W) masks; both empty count as 1."""
     both = (found & wanted).sum((1, 2)).double()
     either = (found | wanted).sum((1, 2)).double()

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from rvsam_video.errors import UsageError
 from rvsam_video.frame import Image
-from rvsam_video.segmenters.sam.encoder_layers import IMAGE_SIZE
+from rvsam_video.segmenters.sam.geometry import IMAGE_SIZE, Geometry, resize_longest_side
 from rvsam_video.segmenters.sam.model import PATCH_SIDE
-from rvsam_video.segmenters.sam.transforms import Geometry, normalise, resize_longest_side
+from rvsam_video.segmenters.sam.transforms import normalise
 
 PREPROCESSING = 1
 """Raised whenever the same picture would give other pixels: stores say which one they are of."""

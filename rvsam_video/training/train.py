@@ -36,7 +36,7 @@ from rvsam_video.training.recipe import Recipe
 from rvsam_video.training.run_folder import TrainingFolder
 from rvsam_video.training.scoring import Scorer, ScoringPlan
 from rvsam_video.training.store import DECODER_FILE, EmbeddingStore
-from rvsam_video.training.trainer import TrainingPace, Trainer, TrainingWatch, TrainOutcome
+from rvsam_video.training.trainer import Trainer, TrainingPace, TrainingWatch, TrainOutcome
 from rvsam_video.weights.fetch import file_sha256
 from rvsam_video.weights.read import load_state_dict
 

@@ -126,6 +126,7 @@ def verify(checkpoint: PublishedWeights, path: Path) -> str:
             msg += f"({checkpoint.sha256_start}): {_REPLACE.format(name=checkpoint.name)}"
             raise WeightsError(msg)
         _check_readable(path)
+        _say_if_unreported(checkpoint, found)
         _pin(path, found, checkpoint)
     elif found != expected:
         where = "published" if checkpoint.sha256 else f"noted in {pin_file(path)}"
@@ -216,6 +217,7 @@ def _download(
     # The last step: whatever has its name in the cache has passed.
     part.replace(target)
     if checkpoint.sha256 is None:
+        _say_if_unreported(checkpoint, found)
         _pin(target, found, checkpoint)
     return target
 
@@ -253,6 +255,19 @@ def _admit(checkpoint: PublishedWeights, part: Path, *, pinned: str | None) -> s
 def _check_readable(path: Path) -> None:
     check_stored_sums(path)
     load_state_dict(path)
+
+
+def _say_if_unreported(checkpoint: PublishedWeights, sha256: str) -> None:
+    """Say that a file is another one than people have reported, which is no proof of anything."""
+    reported = checkpoint.reported_sha256
+    if reported is not None and sha256 != reported:
+        _LOGGER.warning(
+            "the weights %s have sha256 %s; others have reported %s for them. The authors publish "
+            "none. The file is used, and refused only if a name or shape in it differs",
+            checkpoint.name,
+            sha256,
+            reported,
+        )
 
 
 def _pin(path: Path, sha256: str, checkpoint: PublishedWeights) -> None:

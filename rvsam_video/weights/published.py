@@ -16,6 +16,12 @@ _SAM_CITATION = "Kirillov et al., Segment Anything, ICCV 2023, arXiv:2304.02643"
 _V1_URL = "https://dl.fbaipublicfiles.com/cotracker"
 _V2_URL = "https://huggingface.co/facebook/cotracker/resolve/main"
 _V3_URL = "https://huggingface.co/facebook/cotracker3/resolve/main"
+_TAPIR_URL = "https://storage.googleapis.com/dm-tapnet"
+_TAPIR_CITATION = "Doersch et al., TAPIR, ICCV 2023, arXiv:2306.08637"
+_BOOTSTAPIR_CITATION = (
+    "Doersch et al., BootsTAP: Bootstrapped Training for Tracking-Any-Point, ACCV 2024, "
+    "arXiv:2402.00847"
+)
 _V1_CITATION = "Karaev et al., CoTracker: It is Better to Track Together, arXiv:2307.07635"
 _V3_CITATION = (
     "Karaev et al., CoTracker3: Simpler and Better Point Tracking by Pseudo-Labelling Real Videos, "
@@ -36,6 +42,8 @@ class PublishedWeights:
         size: bytes, or None where not known for certain.
         sha256: of the whole file, in hexadecimal, or None where nobody published it; then the hash
             of the first download is kept and later files are held against it.
+        reported_sha256: the hash that others than the authors published of a file of this name. A
+            file with another one is taken, and said to differ.
         md5: of the whole file, in hexadecimal, where that is all that was published; the first
             download must have it. It finds damage; it would not stop a forger.
         sha256_start: the first digits of the sha256, where those are all that was published; the
@@ -50,6 +58,7 @@ class PublishedWeights:
     citation: str
     size: int | None = None
     sha256: str | None = None
+    reported_sha256: str | None = None
     md5: str | None = None
     sha256_start: str = ""
     part: Literal["segmenter", "tracker", "saliency"] = "segmenter"
@@ -140,7 +149,43 @@ _SEGMENTERS = (
     ),
 )
 
+
+def _tapir(name: str, path: str, citation: str, reported_sha256: str) -> PublishedWeights:
+    """Return the entry of a TAPIR network.
+
+    The licence is stated for all weights in the README of google-deepmind/tapnet, since 2026-07.
+    Its authors publish no hashes; those given here were found in other people's repositories.
+    """
+    return PublishedWeights(
+        name=name,
+        url=f"{_TAPIR_URL}/{path}",
+        file_name=path.rpartition("/")[2],
+        licence="Apache-2.0",
+        citation=citation,
+        reported_sha256=reported_sha256,
+        part="tracker",
+    )
+
+
 _TRACKERS = (
+    _tapir(
+        "tapir-online",
+        "bootstap/causal_bootstapir_checkpoint.pt",
+        _BOOTSTAPIR_CITATION,
+        "87c1e752cf5ce56e3e2f7da460aeb4d40fc826d04ef2939bade86a5c7495377f",
+    ),
+    _tapir(
+        "tapir-offline",
+        "bootstap/bootstapir_checkpoint_v2.pt",
+        _BOOTSTAPIR_CITATION,
+        "8493c7a69e02c85b9382fbb3c7b8b539b36bc08ede744b9e99feb739a0129f4b",
+    ),
+    _tapir(
+        "tapir-offline-baseline",
+        "tapir_checkpoint_panning.pt",
+        _TAPIR_CITATION,
+        "628611c656b3bd65d4a70fbf5526b62afe82d1b085ce6044685287fb78509daa",
+    ),
     _cotracker(
         "cotracker3-online",
         f"{_V3_URL}/scaled_online.pth",

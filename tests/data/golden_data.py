@@ -39,7 +39,7 @@ def manifest(family: str, network: str) -> dict[str, tuple[int, ...]]:
     """Return names and shapes of an official checkpoint.
 
     Args:
-        family: "sam" or "cotracker", as the file is called.
+        family: "sam", "cotracker" or "tapir", as the file is called.
         network: its name there, with dashes or underscores.
     """
     content: dict[str, dict[str, Any]] = json.loads(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ from torch import Tensor, nn
 
 from rvsam_video.cli.main import main
 from rvsam_video.errors import OutputError, UsageError
-from rvsam_video.export import FORMATS, ExportPart, decoder_part, encoder_part, export_part
-from rvsam_video.export import onnx as onnx_format
-from rvsam_video.export.parity import TOLERANCE, check_parity
+from rvsam_video.export import FORMATS, ExportPart, export_part
+from rvsam_video.export.parity import PARITY_TOLERANCE, check_parity
+from rvsam_video.export.parts import Exports
+from rvsam_video.export.runtimes import open_onnx
+from rvsam_video.segmenters import SEGMENTERS, SegmenterEntry
+from rvsam_video.segmenters.sam.exporting import decoder_part, encoder_part, sam_part
 from rvsam_video.segmenters.sam.fusing import fuse
 from rvsam_video.segmenters.sam.model import ViTConfig, sam_around, vit_encoder
-from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, SamVariant
+from rvsam_video.segmenters.sam.registry import SAM_PARTS, SamVariant, load_sam
 from rvsam_video.segmenters.sam.repvit import REPVIT_CONFIGS, RepViTEncoder
 from rvsam_video.segmenters.sam.tiny_vit import TinyViTConfig, TinyViTEncoder
 
@@ -192,7 +196,7 @@ def test_a_failed_export_keeps_the_file_that_was_there(tmp_path, patches):
     ("answer", "sentence"),
     [
         (np.full((1, 4), np.nan, np.float32), "up to nan away"),
-        (np.full((1, 4), 1 + 2 * TOLERANCE, np.float32), "away from PyTorch"),
+        (np.full((1, 4), 1 + 2 * PARITY_TOLERANCE, np.float32), "away from PyTorch"),
         (np.ones((1, 5), np.float32), r"shape \(1, 5\) instead of \(1, 4\)"),
     ],
 )
@@ -203,10 +207,10 @@ def test_parity_sees_every_kind_of_difference(answer, sentence):
 
 def test_parity_forgives_rounding():
     part = branch((1.0,))
-    near = np.full((1, 4), 1 + TOLERANCE / 2, np.float32)
+    near = np.full((1, 4), 1 + PARITY_TOLERANCE / 2, np.float32)
     parity = check_parity(part, lambda _: [near])
-    assert parity.difference == pytest.approx(TOLERANCE / 2, rel=1e-2)
-    assert parity.allowed == TOLERANCE
+    assert parity.difference == pytest.approx(PARITY_TOLERANCE / 2, rel=1e-2)
+    assert parity.allowed == PARITY_TOLERANCE
 
 
 def test_a_converter_that_breaks_is_one_sentence(tmp_path, patches, monkeypatch):
@@ -308,7 +312,13 @@ def test_without_the_runtime_the_file_is_written_but_not_compared(tmp_path, patc
 @pytest.fixture
 def checkpoint(sam, tmp_path, monkeypatch) -> Path:
     """A file of weights for a network named `patches`."""
-    monkeypatch.setitem(SAM_VARIANTS, "patches", SamVariant("patches", Patches, fusible=False))
+    variant = SamVariant("patches", Patches, fusible=False)
+    entry = SegmenterEntry(
+        build=lambda request: load_sam(variant, request.checkpoint),
+        network=True,
+        exports=Exports(SAM_PARTS, partial(sam_part, variant)),
+    )
+    monkeypatch.setitem(SEGMENTERS._entries, "patches", entry)
     torch.save(sam.state_dict(), tmp_path / "patches.pt")
     return tmp_path / "patches.pt"
 
@@ -320,6 +330,16 @@ def test_the_command_writes_and_compares(checkpoint, tmp_path, capsys, monkeypat
     assert shown[0].startswith("patches-encoder.onnx  0.8 MB")
     assert shown[1].startswith("largest difference from PyTorch")
     assert (tmp_path / "patches-encoder.onnx").is_file()
+
+
+def test_a_fixed_number_of_points_is_all_that_the_file_takes(checkpoint, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    out = tmp_path / "d.onnx"
+    arguments = ["--part", "decoder", "--count", "3", "--out", str(out)]
+    assert main(["export", "patches", *arguments, "--checkpoint", str(checkpoint)]) == 0
+    shapes = {item.name: item.shape for item in runtime.InferenceSession(str(out)).get_inputs()}
+    assert shapes["point_coords"] == [1, 3, 2]
+    assert shapes["point_labels"] == [1, 3]
 
 
 def test_the_command_speaks_json(checkpoint, tmp_path, capsys):
@@ -337,7 +357,9 @@ def test_the_command_speaks_json(checkpoint, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence", "code"),
     [
-        (["nothing"], "the encoder of 'nothing' cannot be exported", 2),
+        (["nothing"], "'nothing' cannot be exported; choose one of: repvit-sam, mobile-sam", 2),
+        (["patches", "--part", "step"], "patches has no part 'step'; choose one of: encoder", 2),
+        (["patches", "--option", "a=1"], "patches has no settings, so 'a' cannot be set", 2),
         (["patches", "--checkpoint", "missing.pt"], "missing.pt cannot be read as weights", 1),
         (["mobile-sam", "--offline", "--cache", "nowhere"], "not in the cache", 1),
         (["patches", "--format", "tflite"], "'tflite' is not one of", 2),
@@ -353,6 +375,6 @@ def test_the_command_fails_in_one_sentence(checkpoint, capsys, arguments, senten
 def test_the_runner_of_files_is_the_one_that_parity_used(tmp_path, patches):
     export_part(patches, "onnx", tmp_path / "encoder.onnx")
     (image,) = patches.probes()[0]
-    found = onnx_format.open_onnx(tmp_path / "encoder.onnx")({"image": image.numpy()})[0]
+    found = open_onnx(tmp_path / "encoder.onnx")({"image": image.numpy()})[0]
     with torch.inference_mode():
         np.testing.assert_allclose(found, patches.network(image).numpy(), rtol=0, atol=1e-4)

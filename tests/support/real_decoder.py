@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
-from rvsam_video.export import decoder_part, export_part
+from rvsam_video.export import export_part
+from rvsam_video.segmenters.sam.exporting import decoder_part
 from rvsam_video.segmenters.sam.model import sam_around
 from rvsam_video.training.decoding import PromptBatch, SharedDecoder, decoder_from
 
@@ -56,7 +57,10 @@ def prompts() -> list[PromptBatch]:
     points = random.uniform(50, 970, (PROMPTS, 2)).astype(np.float32)
     ends = random.uniform(60, 400, (PROMPTS, 2)).astype(np.float32)
     boxes = np.concatenate([points - ends / 2, points + ends / 2], 1).clip(0, 1023)
-    return [PromptBatch.at_points(torch.from_numpy(points)), PromptBatch(boxes=torch.from_numpy(boxes))]
+    return [
+        PromptBatch.at_points(torch.from_numpy(points)),
+        PromptBatch(boxes=torch.from_numpy(boxes)),
+    ]
 
 
 Decode = Callable[[Tensor, PromptBatch], Tensor]

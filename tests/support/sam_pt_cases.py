@@ -15,10 +15,10 @@ from golden_data import golden_part
 from rvsam_video import Frame, SegmentationSettings
 from rvsam_video.clips.segmenter import ClipObject, ClipSegmenter
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
-from rvsam_video.segmenters.sam.decoder import DecodeResult
-from rvsam_video.segmenters.sam.prompts import DecodeRequest
+from rvsam_video.segmenters.sam.geometry import Geometry
+from rvsam_video.segmenters.sam.prompts import DecodeRequest, DecodeResult
 from rvsam_video.segmenters.sam.segmenter import SamSegmenter
-from rvsam_video.segmenters.sam.transforms import Geometry, to_picture_size
+from rvsam_video.segmenters.sam.transforms import to_picture_size
 from rvsam_video.trackers.base import QueryPoints, TrackedPoints
 
 
@@ -164,6 +164,9 @@ class ClosedFormDecoder:
         if not requests:
             return DecodeResult(torch.zeros(0, 1, 256, 256), torch.zeros(0, 1))
         return self.decode(image, requests, multimask=False)
+
+    def enlarge(self, low_res_logits: torch.Tensor, geometry: Geometry) -> torch.Tensor:
+        return to_picture_size(low_res_logits, geometry)
 
     def _one(self, image: Bright, request: DecodeRequest) -> Call:
         closed = closed_form_sam

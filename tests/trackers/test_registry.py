@@ -9,6 +9,7 @@ from golden_data import manifest
 from rvsam_video import UsageError, WeightsError
 from rvsam_video.trackers import (
     COTRACKER_VARIANTS,
+    TAPIR_VARIANTS,
     create_tracker,
     tracker_names,
     tracker_weights,
@@ -43,9 +44,9 @@ def saved(path, entry, wrap=None):
 
 
 def test_every_published_tracker_has_a_name():
-    assert set(tracker_names()) == {"lucas-kanade", *COTRACKER_VARIANTS}
+    assert set(tracker_names()) == {"lucas-kanade", *COTRACKER_VARIANTS, *TAPIR_VARIANTS}
     published = {name for name, entry in PUBLISHED.items() if entry.part == "tracker"}
-    assert set(COTRACKER_VARIANTS) == published == set(ENTRIES)
+    assert {*COTRACKER_VARIANTS, *TAPIR_VARIANTS} == published == {*ENTRIES, *TAPIR_VARIANTS}
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,10 @@ def test_unknown_names_and_devices(tmp_path):
         create_tracker("lucas-kanade", device="cuda")
     with pytest.raises(UsageError, match="lucas-kanade has no weights"):
         create_tracker("lucas-kanade", tmp_path / "w.pth")
+    with pytest.raises(UsageError, match="leave out the checkpoint, the device and the backend"):
+        create_tracker("lucas-kanade", backend="onnxruntime")
+    with pytest.raises(UsageError, match=r"openvino cannot run cotracker2; .* choose tapir-online"):
+        create_tracker("cotracker2", backend="openvino")
 
 
 def test_without_weights_and_network_both_ways_out_are_named(tmp_path, monkeypatch):

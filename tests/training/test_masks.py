@@ -24,7 +24,7 @@ from rvsam_video.training.decoding import (
 from rvsam_video.training.mask_prompts import aims_of, truth_of
 from rvsam_video.training.objectives import mask_loss
 from rvsam_video.training.pictures import find_pictures
-from rvsam_video.training.scoring import overlaps
+from rvsam_video.training.scoring import mask_overlaps
 
 
 @pytest.fixture
@@ -117,7 +117,9 @@ def test_masks_are_those_of_the_public_predictor(sam, kind):
         torch.tensor(few, dtype=torch.float32)[None], torch.ones(1, len(few))
     )  # fmt: skip
     if kind in ("box", "both"):
-        asked = PromptBatch(asked.points, asked.labels, torch.tensor(box, dtype=torch.float32)[None])
+        asked = PromptBatch(
+            asked.points, asked.labels, torch.tensor(box, dtype=torch.float32)[None]
+        )
     with torch.inference_mode():
         found = decoder.best(predictor.features, asked)[0]
     np.testing.assert_allclose(found, logits[scores.argmax()], atol=1e-3)
@@ -146,4 +148,4 @@ def test_overlaps_count_two_empty_masks_as_equal():
     other = masks.clone()
     masks[1, :2], other[1, 1:3] = True, True
     masks[2, 0, 0] = True
-    assert overlaps(masks, other) == [1.0, pytest.approx(1 / 3), 0.0]
+    assert mask_overlaps(masks, other) == [1.0, pytest.approx(1 / 3), 0.0]

@@ -17,13 +17,14 @@ from rvsam_video.weights.fetch import (
 def test_every_entry_says_what_a_user_must_know(entry):
     assert entry.url.startswith("https://")
     assert entry.file_name == entry.url.rpartition("/")[2]
-    free = entry.part != "tracker"
+    free = not entry.name.startswith("cotracker")
     assert entry.licence in ({"Apache-2.0", "BSD-3-Clause"} if free else {"CC-BY-NC-4.0"})
     assert ("non-commercial use only" in entry.notice) is not free
     assert "arXiv" in entry.citation
     assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
     assert entry.md5 is None or re.fullmatch("[0-9a-f]{32}", entry.md5)
-    assert not (entry.sha256 and entry.md5)
+    assert [entry.sha256, entry.reported_sha256, entry.md5].count(None) >= 2
+    assert entry.reported_sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.reported_sha256)
     assert entry.sha256_start in entry.file_name
 
 
@@ -41,13 +42,14 @@ def test_the_table_has_every_published_tracker_once():
             for kind in ("online", "offline")
             for data in ("", "-baseline")
         ),
+        *("tapir-online", "tapir-offline", "tapir-offline-baseline"),
     }
     assert len({entry.file_name for entry in trackers.values()}) == len(trackers)
-    known = [entry.sha256 or entry.md5 for entry in trackers.values()]
-    assert len(set(known)) == len(trackers)
-    assert [name for name, entry in trackers.items() if not (entry.sha256 or entry.md5)] == [
-        "cotracker2.1"
-    ]
+    known = {
+        name: entry.sha256 or entry.md5 or entry.reported_sha256 for name, entry in trackers.items()
+    }
+    assert len(set(known.values())) == len(trackers)
+    assert [name for name, digest in known.items() if digest is None] == ["cotracker2.1"]
 
 
 def test_the_hash_of_a_folder_around_a_file_is_not_taken_for_that_of_the_file():

@@ -28,6 +28,23 @@ def test_the_first_hash_is_noted_and_held_to(unpinned, get):
         get(unpinned)
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("same", [False, True])
+def test_another_file_than_others_reported_is_taken_and_said(
+    unpinned, get, tmp_path, caplog, same, by_hand
+):
+    reported = hashlib.sha256(WEIGHTS).hexdigest() if same else "0" * 64
+    entry = replace(unpinned, reported_sha256=reported)
+    if by_hand:
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "unpinned.pt").write_bytes(WEIGHTS)
+    assert get(entry).read_bytes() == WEIGHTS
+    assert ("others have reported 0000" in caplog.text) is not same
+    caplog.clear()
+    get(entry)
+    assert caplog.text == ""
+
+
 def test_a_second_download_must_equal_the_first(server, unpinned, get):
     get(unpinned).unlink()
     server.script(Answer(body=saved({"other": TENSOR})))

@@ -27,10 +27,17 @@ class Answers:
         places: the frames, counted from the first of the window.
         stride: pixels of the network's pictures per cell.
         geometry: from those pixels to the frame's.
+        use_confidence: multiply the visibility by the confidence, which version 3 has.
     """
 
     def __init__(
-        self, groups: Sequence[QueryGroup], places: slice, stride: int, geometry: FrameGeometry
+        self,
+        groups: Sequence[QueryGroup],
+        places: slice,
+        stride: int,
+        geometry: FrameGeometry,
+        *,
+        use_confidence: bool = True,
     ) -> None:
         points, xy, scores = GroupPoints.empty(), [], []
         count = places.stop - places.start
@@ -42,9 +49,10 @@ class Answers:
             rows = torch.from_numpy(found).to(group.end_xy.device)
             points = points.then(group.points.take(found))
             xy.append(group.end_xy[rows, places].cpu().numpy() * np.float32(stride))
-            # Visibility; in version 3 times confidence.
-            logits = group.end_logits[rows, places]
-            scores.append(torch.sigmoid(logits).prod(-1).cpu().numpy())
+            # Visibility; version 3 has confidence beside it.
+            chances = torch.sigmoid(group.end_logits[rows, places])
+            score = chances.prod(-1) if use_confidence else chances[..., 0]
+            scores.append(score.cpu().numpy())
         # Groups follow each other above; callers get their points in the order they gave them.
         order = np.argsort(points.order)
         self._points = points.take(order)
@@ -289,7 +297,13 @@ class CoTrackerState:
         window, network = self._window, self._inference.network
         first, start = self._given, window.start or 0
         groups, places = list(window.groups.values()), slice(first - start, stop - start)
-        answers = Answers(groups, places, network.stride, self._geometry)
+        answers = Answers(
+            groups,
+            places,
+            network.stride,
+            self._geometry,
+            use_confidence=self._settings.use_confidence,
+        )
         self._given = stop
         return [
             answers.frame(number - first, number, window.frame(number).index, self._settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...part_settings import Words
 from .grids import SupportGrid
 
 
@@ -16,8 +17,11 @@ class CoTrackerSettings:
         network_size: (width, height) in pixels that frames are resized to, whatever their shape;
             None leaves them as they are. The networks were trained at 512 x 384.
         iterations: refinements of each window; 6 in all public predictors.
-        visibility_threshold: a point is visible above this. The score is the visibility, in
-            version 3 times the confidence. 0.6 is the public choice for streaming.
+        visibility_threshold: a point is visible above this score. 0.6 is the public choice for
+            streaming, 0.9 for whole clips.
+        use_confidence: the score is the visibility times the confidence, which version 3 has; else
+            the visibility alone. The public code has both for one network: the product for
+            streaming and in its evaluations, the visibility alone for whole clips (offline).
         pin_query: in its own frame a point is where it was put, and visible, whatever the
             network says.
         leave_out_waiting: keep points out of windows that end before their query frame. Version
@@ -33,6 +37,7 @@ class CoTrackerSettings:
     network_size: tuple[int, int] | None = (512, 384)
     iterations: int = 6
     visibility_threshold: float = 0.6
+    use_confidence: bool = True
     pin_query: bool = True
     leave_out_waiting: bool = False
     support: SupportGrid | None = None
@@ -61,6 +66,7 @@ class CoTrackerVariant:
             numbers are the public ones for videos up to 60 frames. With `whole_video` they are
             for all, and memory grows.
         any_length: a window may have any number of frames (version 3 offline).
+        evaluation: settings of the public evaluation on TAP-Vid, where they are others.
     """
 
     name: str
@@ -69,6 +75,7 @@ class CoTrackerVariant:
     stride: int = 4
     settings: CoTrackerSettings
     any_length: bool = False
+    evaluation: Words = ()
 
 
 def _version1(name: str, window: int, stride: int) -> CoTrackerVariant:
@@ -87,8 +94,15 @@ def _online(name: str) -> CoTrackerVariant:
 
 
 def _offline(name: str) -> CoTrackerVariant:
-    settings = CoTrackerSettings(visibility_threshold=0.6, support=_SUPPORT)
-    return CoTrackerVariant(name=name, version=3, window=60, settings=settings, any_length=True)
+    settings = CoTrackerSettings(visibility_threshold=0.9, use_confidence=False, support=_SUPPORT)
+    return CoTrackerVariant(
+        name=name,
+        version=3,
+        window=60,
+        settings=settings,
+        any_length=True,
+        evaluation=(("visibility_threshold", "0.6"), ("use_confidence", "yes")),
+    )
 
 
 COTRACKER_VARIANTS: Mapping[str, CoTrackerVariant] = {

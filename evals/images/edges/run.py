@@ -14,7 +14,7 @@ from ....json_values import Json
 from ....methods import Part
 from ....writing import replacing, writing
 from ...workers import Watch
-from ..pictures import read_picture, refuse_missing
+from ..pictures import read_picture, refuse_gaps
 from ..running import (
     Pace,
     Work,
@@ -59,7 +59,7 @@ def run_edges(
         OutputError: if the folder belongs to another command, or cannot be written.
     """
     there = {item.name: 1 for item in chosen.pictures if item.picture.is_file()}
-    refuse_missing([item.name for item in chosen.pictures], there, f"picture in {chosen.root}")
+    refuse_gaps([item.name for item in chosen.pictures], there, f"picture in {chosen.root}")
     # Here too, so that what is wrong with a network shows before the folder is made.
     everything_in_this_process(part, workers)
     command = _command(chosen, part, settings)

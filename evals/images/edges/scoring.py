@@ -24,7 +24,7 @@ from ...metrics.edge_scores import (
     thresholds,
 )
 from ...workers import Tick, Watch, each
-from ..pictures import pictures_by_name, read_grey, refuse_missing
+from ..pictures import pictures_by_name, read_grey, refuse_gaps
 from .layout import EdgePicture, EdgeSet, read_annotators
 
 COUNTS_FOLDER = "counts"
@@ -60,7 +60,7 @@ def edge_files(chosen: EdgeSet, results: Path) -> dict[str, Path]:
         SourceError: if the folder or a map is missing.
     """
     files = pictures_by_name(results, (".png",))
-    refuse_missing([item.name for item in chosen.pictures], files, f"map of edges in {results}")
+    refuse_gaps([item.name for item in chosen.pictures], files, f"map of edges in {results}")
     return files
 
 

@@ -20,7 +20,7 @@ from ....sinks.names import PARTS_FOLDER
 from ....streaming.merging import full_size_logits
 from ...json_parts import JsonListParts
 from ...workers import Watch
-from ..pictures import read_picture, refuse_missing
+from ..pictures import read_picture, refuse_gaps
 from ..running import (
     Pace,
     Work,
@@ -127,7 +127,7 @@ def _items(one: InstanceSet) -> list[BoxedPicture]:
     pictures = [one.truth.pictures[key] for key in one.pictures]
     files = {item.file_name: one.images / item.file_name for item in pictures}
     there = {name: path for name, path in files.items() if path.is_file()}
-    refuse_missing(list(files), there, f"picture in {one.images}")
+    refuse_gaps(list(files), there, f"picture in {one.images}")
     return [
         BoxedPicture(
             item, files[item.file_name], one.detections.boxes.get(item.id, _NO_BOXES), one.target

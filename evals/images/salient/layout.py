@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import SourceError
-from ..pictures import PictureChoice, pictures_by_name, read_grey, refuse_missing
+from ..pictures import PictureChoice, pictures_by_name, read_grey, refuse_gaps
 
 _IMAGES, _MASKS = "DUTS-TE-Image", "DUTS-TE-Mask"
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
@@ -78,8 +78,8 @@ def find_salient(images: Path, masks: Path, choice: PictureChoice | None = None)
     """
     pictures = pictures_by_name(images, _PICTURE_ENDINGS)
     truth = pictures_by_name(masks, (".png",))
-    refuse_missing(list(pictures), truth, f"truth in {masks}")
-    refuse_missing(list(truth), pictures, f"picture in {images}")
+    refuse_gaps(list(pictures), truth, f"truth in {masks}")
+    refuse_gaps(list(truth), pictures, f"picture in {images}")
     if not pictures:
         msg = f"there are no pictures in {images}; check the path"
         raise SourceError(msg)

@@ -44,7 +44,7 @@ def command(
     debug: bool,  # noqa: ARG001
     **given: Unpack[TrackerArguments],
 ) -> int:
-    """Run a point tracker on TAP-Vid at 256x256 and score it: AJ, delta_avg and OA."""
+    """Run a point tracker on TAP-Vid at 256x256 and score it: AJ, delta_avg, OA and AJ_RD."""
     from rvsam_video.evals.tapvid.clips import score_tapvid
     from rvsam_video.evals.tapvid.run import TapvidOptions, run_tapvid
     from rvsam_video.evals.track_report import point_values
@@ -53,11 +53,11 @@ def command(
 
     names = clip_names(sequences)
     options = TapvidOptions(root=root, out=out, mode=query_mode, scale=scale, names=names)
-    part = tracker_of(given).resolve_tracker()
+    part = tracker_of(given).resolve_tracker(evaluation=True)
     reporter = reporter_for(as_json=as_json)
     with reporter:
         make_ready([part], shown=not as_json)
-        line = announced(part, device=part.place)
+        line = announced(part)
         reporter.say(f"{line}, queries {query_mode}, 256x256 pixels, scale {scale}")
         say_licences([part], shown=not as_json)
 

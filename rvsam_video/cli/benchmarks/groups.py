@@ -24,6 +24,7 @@ _EVAL = {
     "seginw": _images("eval_seginw", "The same on the 25 sets of SegInW."),
     "tapvid": _here("eval_tapvid", "Point trackers on TAP-Vid, at 256x256."),
     "uvo": _here("eval_uvo", "Everything in UVO, found and followed."),
+    "vot": _here("eval_vot", "Points for the VOT toolkit, in a folder it makes."),
 }
 _SCORE = {
     "anomaly": _images("score_anomaly", "Max-F1-pixel of maps of anomalies on MVTec-AD."),
@@ -33,7 +34,7 @@ _SCORE = {
     "instances": _images("score_instances", "AP of masks on COCO, by pycocotools."),
     "salient": _images("score_salient", "MAE, S, E and F of what stands out, on DUTS-TE."),
     "seginw": _images("score_seginw", "AP of masks on each of the 25 sets of SegInW."),
-    "tapvid": _here("score_tapvid", "AJ, delta_avg and OA of points on TAP-Vid."),
+    "tapvid": _here("score_tapvid", "AJ, delta_avg, OA and AJ_RD of points on TAP-Vid."),
     "uvo": _here("score_uvo", "AP and AR of object tracks on UVO, YouTube-VIS."),
 }
 

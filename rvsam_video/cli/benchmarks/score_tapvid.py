@@ -32,7 +32,7 @@ def command(
     as_json: bool,
     debug: bool,  # noqa: ARG001
 ) -> None:
-    """Score point tracks on TAP-Vid: AJ, delta_avg and OA."""
+    """Score point tracks on TAP-Vid: AJ, delta_avg, OA and AJ_RD."""
     from rvsam_video.evals.tapvid.clips import score_tapvid
 
     names = clip_names(sequences)

@@ -220,7 +220,9 @@ def _paces(given: _Arguments) -> dict[str, Any]:
 
     workers = default_workers() if given["workers"] is None else given["workers"]
     return {
-        "pace": TrainingPace(log=given["log_every"], save=given["save_every"], score=given["score_every"]),
+        "pace": TrainingPace(
+            log=given["log_every"], save=given["save_every"], score=given["score_every"]
+        ),
         "readers": Readers(workers=workers, prompts=given["score_prompts"]),
     }
 

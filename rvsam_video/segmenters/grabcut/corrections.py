@@ -80,4 +80,4 @@ def _clicked(
 ) -> NDArray[np.bool_]:
     """Return what the chosen points lie on and the other used ones do not."""
     labels = chosen[used].astype(np.int8)
-    return mask_from_clicks(image, prompt.points[used], labels)
+    return mask_from_clicks(image, prompt.points[used], labels).mask

@@ -13,6 +13,7 @@ from rvsam_video.segmenters.grabcut.appearance import EVIDENCE_LIMIT, Colours, L
 from rvsam_video.segmenters.grabcut.band_cut import cut, edge_costs, signed_distance
 from rvsam_video.segmenters.grabcut.carrying import Carried
 from rvsam_video.segmenters.grabcut.crop import Crop, Map, window_of
+from rvsam_video.segmenters.grabcut.judging import Seen, estimate
 from rvsam_video.segmenters.grabcut.memory import ObjectMemory, Shape
 from rvsam_video.segmenters.grabcut.motion import SHORTEST_SIDE, Grey, flow
 from rvsam_video.segmenters.grabcut.pose import Pose
@@ -98,9 +99,6 @@ _REAPPEARED = 2.0
 _UNTRUSTED = 0.3
 """Trust in motion below which a place counts as newly seen."""
 
-_FULL_LIKENESS = 2.5
-"""Likeness by place of an object that is seen well."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recut:
@@ -148,7 +146,9 @@ def recut(
         carried.layered, -settings.layered_limit, settings.layered_limit
     )
     evidence += settings.texture * np.clip(texture, -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
-    evidence += settings.given * _given(memory, carried, colours, settings)
+    vote = compare(memory.given, memory.given_grey, carried.pose, carried.grid, colours.grey)
+    if vote is not None:
+        evidence += settings.given * _given(vote, settings)
     evidence += _pointed_out(prompt, carried.crop, settings)
     # Last, so that nothing added before can reach beyond the band.
     evidence[~reachable] = _BARRED
@@ -158,7 +158,9 @@ def recut(
     inside = _expected_parts(inside, expected, settings.kept_share)
     area = float(inside.sum()) / carried.crop.scale**2
     fullness = area / carried.pose.size**2
-    return Recut(inside, _score(inside, fullness, carried, looks), fullness)
+    given = None if vote is None else (vote.signed, vote.trust)
+    seen = Seen(inside, fullness, reachable, looks, texture, given)
+    return Recut(inside, estimate(seen, prompt, memory, carried, colours), fullness)
 
 
 def _cut_within(
@@ -219,13 +221,8 @@ def _expectation(
     return np.asarray(np.where(signed > 0, within, outside) * trust, np.float32)
 
 
-def _given(
-    memory: ObjectMemory, carried: Carried, colours: Colours, settings: GrabCutSettings
-) -> Map:
+def _given(vote: Vote, settings: GrabCutSettings) -> Map:
     """What the user's own mask says, where it can still be recognised."""
-    vote = compare(memory.given, memory.given_grey, carried.pose, carried.grid, colours.grey)
-    if vote is None:
-        return np.zeros_like(carried.signed)
     limit = settings.given_limit
     said = vote.trust * np.clip(vote.signed / settings.spread, -limit, limit)
     return np.asarray(said, np.float32)
@@ -251,23 +248,6 @@ def _expected_parts(
     kept = overlap >= share * stats[:, cv2.CC_STAT_AREA]
     kept[0] = False
     return np.asarray(kept[parts], np.bool_)
-
-
-def _score(inside: NDArray[np.bool_], fullness: float, carried: Carried, looks: Likeness) -> float:
-    """Estimate the mask's quality.
-
-    The product of four signs of trouble: the cut drops what was expected, motion is unknown, the
-    parts do not look as they did, much of the object is missing. The powers are a least-squares
-    fit to 250 masks with known truth; the mean error was 0.1.
-    """
-    if not inside.any():
-        return 0.0
-    expected = carried.signed > 0
-    kept = float(inside[expected].mean()) if expected.any() else 0.0
-    # After a find trust is zero everywhere by construction, which is no sign of trouble.
-    known = float(carried.trust[inside].mean()) if carried.trust.any() else 1.0
-    alike = min(max(float(looks.parts[inside].mean()) / _FULL_LIKENESS, 0.0), 1.0)
-    return float(kept**2 * known * alike**0.25 * min(fullness, 1.0) ** 0.5)
 
 
 def signed_over(crop: Crop, inside: NDArray[np.bool_]) -> Map:

@@ -71,7 +71,7 @@ def find_again(
     # Relative to how well the object ever matched: plain colours match worse than rare ones.
     best, found = least * memory.typical, None
     for scale in _SCALES:
-        kernel = _kernel(memory, factor / scale)
+        kernel = _kernel(memory, factor * scale)
         if kernel is None:
             continue
         # Beyond the picture nothing looks like the object.

@@ -37,7 +37,14 @@ from rvsam_video.segmenters.grabcut.carrying import (
 from rvsam_video.segmenters.grabcut.colours import ColourModel
 from rvsam_video.segmenters.grabcut.corrections import corrected
 from rvsam_video.segmenters.grabcut.crop import Map
-from rvsam_video.segmenters.grabcut.first_mask.choice import mask_from_box, mask_from_clicks
+from rvsam_video.segmenters.grabcut.first_mask.choice import (
+    FirstMask,
+    mask_from_box,
+    mask_from_clicks,
+    masks_from_clicks,
+)
+from rvsam_video.segmenters.grabcut.first_mask.views import LearnedMaps
+from rvsam_video.segmenters.grabcut.learned_features import LearnedFeatures
 from rvsam_video.segmenters.grabcut.memory import ObjectMemory, Shape
 from rvsam_video.segmenters.grabcut.motion import Picture
 from rvsam_video.segmenters.grabcut.pose import Pose
@@ -55,8 +62,8 @@ _COMPLETE = 0.95
 """Share of its area from which an object counts as unhidden, so that its pose may follow its mask
 quickly."""
 
-_GIVEN_SCORE, _BOX_SCORE, _CLICK_SCORE = 1.0, 0.8, 0.7
-"""Scores of first masks: the user's own is true; a box leaves less open than a click."""
+_GIVEN_SCORE, _CORRECTED_SCORE = 1.0, 0.7
+"""Scores of the user's own mask, which is true, and of one that a click has mended."""
 
 
 class GrabCut:
@@ -66,14 +73,20 @@ class GrabCut:
     points that the prompt holds. All that is remembered is in the predictions' memories.
 
     Attributes:
-        name: registry name.
+        name: registry name; "grabcut+" with learned features.
+        settings: constants.
     """
 
     name: str = "grabcut"
 
-    def __init__(self, settings: GrabCutSettings | None = None) -> None:
-        """Keep the settings; `None` takes the defaults."""
+    def __init__(
+        self, settings: GrabCutSettings | None = None, features: LearnedFeatures | None = None
+    ) -> None:
+        """Keep the settings, `None` takes the defaults; `features` help with clicks."""
         self.settings = settings or GrabCutSettings()
+        self._features = features
+        if features is not None:
+            self.name = "grabcut+"
 
     def embed(self, image: Image) -> Picture:
         """Do the work that all objects of a picture share; `image` is (H, W, 3) uint8 RGB."""
@@ -89,14 +102,29 @@ class GrabCut:
         if prompt.mask is not None:
             return self._begin(picture, prompt, prompt.mask, _GIVEN_SCORE)
         if prompt.box is not None:
-            mask = mask_from_box(image, prompt.box, points, labels)
-            return self._begin(picture, prompt, mask, _BOX_SCORE)
+            first = mask_from_box(image, prompt.box, points, labels)
+            return self._begin(picture, prompt, first.mask, first.score)
         if prompt.memory is not None:
             return self._go_on(picture, prompt, ObjectMemory.from_arrays(prompt.memory))
         if np.any(labels == 1):
-            mask = mask_from_clicks(image, points, labels)
-            return self._begin(picture, prompt, mask, _CLICK_SCORE)
+            first = mask_from_clicks(image, points, labels, self._seen(image))
+            return self._begin(picture, prompt, first.mask, first.score)
         return _nothing(picture, None)
+
+    def first_masks(
+        self, image: Image, points: NDArray[np.float32], labels: NDArray[np.int8]
+    ) -> list[FirstMask]:
+        """Return what clicks may mean, the likeliest first: 1 to 3 masks that are unlike.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            points: (N, 2) float32, x then y in pixels.
+            labels: (N,) 1 for a point on the object, at least one; 0 for a point beside it.
+        """
+        return masks_from_clicks(image, points, labels, self._seen(image))
+
+    def _seen(self, image: Image) -> LearnedMaps | None:
+        return None if self._features is None else self._features(image)
 
     def _begin(
         self,
@@ -149,7 +177,7 @@ class GrabCut:
         if not np.array_equal(memory.grey, picture.grey):
             return prediction
         mask = corrected(picture.image, prompt, memory, prediction.logits)
-        return prediction if mask is None else self._begin(picture, prompt, mask, _CLICK_SCORE)
+        return prediction if mask is None else self._begin(picture, prompt, mask, _CORRECTED_SCORE)
 
     def _follow(
         self, picture: Picture, prompt: ObjectPrompt, memory: ObjectMemory

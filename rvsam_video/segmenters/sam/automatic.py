@@ -20,6 +20,7 @@ from rvsam_video.errors import UsageError
 from rvsam_video.frame import Image
 from rvsam_video.mask_rle import decode_mask, encode_mask
 from rvsam_video.segmenters.sam.decoder import PreparedImage
+from rvsam_video.segmenters.sam.geometry import Geometry
 from rvsam_video.segmenters.sam.prompts import DecodeRequest
 from rvsam_video.segmenters.sam.regions import (
     Box,
@@ -29,7 +30,7 @@ from rvsam_video.segmenters.sam.regions import (
     without_small_regions,
 )
 from rvsam_video.segmenters.sam.segmenter import SamSegmenter
-from rvsam_video.segmenters.sam.transforms import Geometry, to_picture_size
+from rvsam_video.segmenters.sam.transforms import to_picture_size
 
 Precision = Literal["auto", "float32", "float16"]
 
@@ -161,6 +162,10 @@ def with_everything_mode(segmenter: object) -> SamSegmenter:
     Raises:
         UsageError: if it cannot.
     """
+    from rvsam_video.segmenters.sam.exported import ExportedSam
+
+    if isinstance(segmenter, ExportedSam):
+        segmenter = segmenter.with_torch()
     if not isinstance(segmenter, SamSegmenter):
         name = getattr(segmenter, "name", segmenter)
         msg = f"{name} has no everything mode; choose a segmenter of the SAM family"

@@ -10,14 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
 from rvsam_video.errors import PromptError
-from rvsam_video.segmenters.sam.prompts import DecodeRequest, PromptTokenizer
-from rvsam_video.segmenters.sam.transforms import LOGITS_SIDE, Geometry
+from rvsam_video.segmenters.sam.geometry import IMAGE_SIZE, LOGITS_SIDE, Geometry
+from rvsam_video.segmenters.sam.prompts import (
+    NOT_A_POINT,
+    DecodeRequest,
+    DecodeResult,
+    prompt_rows,
+)
+from rvsam_video.segmenters.sam.transforms import to_picture_size
 from rvsam_video.segmenters.sam.two_way import PictureTokens, TwoWay
 
 _SINGLE = (0,)
@@ -47,16 +54,51 @@ class PreparedImage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DecodeResult:
-    """What the decoder says of B objects.
+class PromptTokens:
+    """Points and boxes of B objects as tokens, filled up to the longest.
 
     Attributes:
-        low_res_logits: (B, M, 256, 256) float32 over the network's square; > 0 is the object.
-        iou: (B, M) float32, predicted intersection over union; not clipped.
+        tokens: (B, P, 256) float32; points first, then the box's corners or SAM's own extra token.
+        filler: (B, P) bool: tokens that stand for nothing and must not be attended to.
     """
 
-    low_res_logits: Tensor
-    iou: Tensor
+    tokens: Tensor
+    filler: Tensor
+
+
+class PromptTokenizer:
+    """Embeds prompts with the weights of a SAM prompt encoder.
+
+    Args:
+        encoder: with its weights loaded, on the device that will be used.
+    """
+
+    def __init__(self, encoder: PromptEncoder) -> None:
+        # Rows 0 to 4: negative, positive, two corners, not a point. Labels are row numbers.
+        kinds = [entry.weight for entry in encoder.point_embeddings]
+        self._kinds = torch.cat([*kinds, encoder.not_a_point_embed.weight]).detach()
+        self._positions = encoder.pe_layer
+
+    def __call__(self, requests: Sequence[DecodeRequest], geometry: Geometry) -> PromptTokens:
+        """Embed the points and boxes of some objects of one picture."""
+        rows = [prompt_rows(request, geometry) for request in requests]
+        longest = max(len(kinds) for _, kinds in rows)
+        xy = np.zeros((len(rows), longest, 2), np.float32)
+        # Filler needs some embedding; this one has no position. No attention ever sees it.
+        kinds = np.full((len(rows), longest), NOT_A_POINT)
+        filler = np.ones((len(rows), longest), np.bool_)
+        for number, (own_xy, own_kinds) in enumerate(rows):
+            count = len(own_kinds)
+            xy[number, :count], kinds[number, :count] = own_xy, own_kinds
+            filler[number, :count] = False
+        device = self._kinds.device
+        kind = torch.from_numpy(kinds).to(device)
+        # Pixel centres are at whole numbers outside, at halves in the network.
+        centres = torch.from_numpy(xy).to(device) + 0.5
+        placed: Tensor = self._positions.forward_with_coords(centres, (IMAGE_SIZE, IMAGE_SIZE))
+        # That token is its learned vector alone.
+        placed = placed.masked_fill((kind == NOT_A_POINT)[..., None], 0)
+        return PromptTokens(placed + self._kinds[kind], torch.from_numpy(filler).to(device))
 
 
 class BatchedDecoder:
@@ -133,6 +175,10 @@ class BatchedDecoder:
             return torch.where(marks[part, None], best, _SINGLE[0])
 
         return self._decode(image, requests, choose)
+
+    def enlarge(self, low_res_logits: Tensor, geometry: Geometry) -> Tensor:
+        """Enlarge (B, 256, 256) logits to the picture's size, (B, H, W) float32."""
+        return to_picture_size(low_res_logits, geometry)
 
     @torch.inference_mode()
     def _decode(

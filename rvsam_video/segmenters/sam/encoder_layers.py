@@ -11,9 +11,6 @@ from torch import Tensor, nn
 EMBEDDING_WIDTH = 256
 """Channels of every SAM image embedding; prompt encoder and mask decoder expect it."""
 
-IMAGE_SIZE = 1024
-"""Side in pixels of the square picture that SAM checkpoints are trained on."""
-
 
 class ConvBN(nn.Sequential):
     """Convolution without bias, then BatchNorm; children `c` and `bn`, no activation.

@@ -15,7 +15,8 @@ from segment_anything.modeling import (
 )
 from torch import nn
 
-from rvsam_video.segmenters.sam.encoder_layers import EMBEDDING_WIDTH, IMAGE_SIZE
+from rvsam_video.segmenters.sam.encoder_layers import EMBEDDING_WIDTH
+from rvsam_video.segmenters.sam.geometry import IMAGE_SIZE
 
 PATCH_SIDE = 16
 """Pixels along each side of the square that one position of the embedding stands for."""

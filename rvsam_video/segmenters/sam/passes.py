@@ -5,45 +5,61 @@
     R  all points, with the mask before as mask input, and its box; repeated
 
 Which of them an object needs is said by the `PromptPlan` of its prompt. All objects that need a
-pass share one batch; the numbers are those of asking object by object.
+pass share one batch; the numbers are those of asking object by object. Decoders work with tensors
+or NumPy arrays; nothing is done here that would not be the same with both.
 
 Source: section 3.3 of SAM-PT (arXiv:2307.01197) and `sam_pt/modeling/sam_pt.py` of SysCV/sam-pt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from rvsam_video.segmenters.base import ObjectPrompt
-from rvsam_video.segmenters.sam.decoder import DecodeResult, PreparedImage
-from rvsam_video.segmenters.sam.prompts import DecodeRequest
-from rvsam_video.segmenters.sam.transforms import Geometry, to_picture_size
+from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
+from rvsam_video.segmenters.sam.geometry import Geometry
+from rvsam_video.segmenters.sam.prompts import DecodeRequest, DecodeResult, LogitMap
+
+_CERTAIN_LOGIT = 10.0
+"""Logit of pixels that a user's mask, or the lack of any prompt, decides."""
 
 FEWEST_PIXELS = 2
 """A mask with fewer is not refined further (SAM-PT)."""
 
 
-class Decoder(Protocol):
-    """What the passes need of `BatchedDecoder`."""
+class Prepared(Protocol):
+    """What the passes need of a picture that is ready for a decoder."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """Return the size of the picture."""
+
+
+_Picture = TypeVar("_Picture", bound=Prepared)
+_Picture_contra = TypeVar("_Picture_contra", bound=Prepared, contravariant=True)
+
+
+class Decoder(Protocol[_Picture_contra]):
+    """What the passes need of `BatchedDecoder`, or of another."""
 
     def decode(
-        self, image: PreparedImage, requests: Sequence[DecodeRequest], *, multimask: bool
+        self, image: _Picture_contra, requests: Sequence[DecodeRequest], *, multimask: bool
     ) -> DecodeResult:
         """Decode objects to one mask each, or three."""
 
     def decode_best(
         self,
-        image: PreparedImage,
+        image: _Picture_contra,
         requests: Sequence[DecodeRequest],
         ambiguous: Sequence[bool],
     ) -> DecodeResult:
         """Decode objects to one mask each, the best of three where marked."""
+
+    def enlarge(self, low_res_logits: LogitMap, geometry: Geometry) -> LogitMap:
+        """Enlarge (B, 256, 256) logits to the picture's size, (B, H, W) float32."""
 
 
 def is_looked_for(prompt: ObjectPrompt) -> bool:
@@ -56,8 +72,51 @@ def is_looked_for(prompt: ObjectPrompt) -> bool:
     return prompt.plan.negatives_suffice and len(prompt.labels) > 0
 
 
+def answer_prompts(
+    decoder: Decoder[_Picture],
+    image: _Picture,
+    prompts: Sequence[ObjectPrompt],
+    arrays: Callable[[LogitMap], tuple[NDArray[np.float32], NDArray[np.float32]]],
+) -> list[MaskPrediction]:
+    """Segment all objects of a picture; one prediction per prompt, in order.
+
+    Args:
+        decoder: makes one pass for any number of objects.
+        image: the prepared picture.
+        prompts: in any mixture. A mask given by the user is the answer. An object without a box or
+            a positive point is not looked for, unless its plan says so: its mask is empty and its
+            score 0.
+        arrays: makes of the decoder's (B, 256, 256) logits those at the picture's size, (B, H, W),
+            and the same as an array.
+
+    Returns:
+        Logits at the picture's size, (H, W) float32, and (256, 256) as the decoder gives them;
+        scores are predicted IoUs, within 0 to 1.
+    """
+    shape = (image.geometry.height, image.geometry.width)
+    asked = [index for index, prompt in enumerate(prompts) if is_looked_for(prompt)]
+    result = decode_passes(decoder, image, [prompts[index] for index in asked])
+    logits, kept = arrays(result.low_res_logits[:, 0])
+    answers = [_certain(prompt, shape) for prompt in prompts]
+    for row, index in enumerate(asked):
+        score = float(result.iou[row, 0])
+        # Regressed without a limit: scores a little above 1 can occur.
+        if prompts[index].plan.clip_score:
+            score = min(max(score, 0), 1)
+        answers[index] = MaskPrediction(logits[row], score, low_res_logits=kept[row])
+    return answers
+
+
+def _certain(prompt: ObjectPrompt, shape: tuple[int, int]) -> MaskPrediction:
+    if prompt.mask is None:
+        empty = np.full(shape, -_CERTAIN_LOGIT, np.float32)
+        return MaskPrediction(empty, 0.0, prompted=False)
+    given = np.where(prompt.mask, _CERTAIN_LOGIT, -_CERTAIN_LOGIT).astype(np.float32)
+    return MaskPrediction(given, 1.0)
+
+
 def decode_passes(
-    decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt]
+    decoder: Decoder[_Picture], image: _Picture, prompts: Sequence[ObjectPrompt]
 ) -> DecodeResult:
     """Make all passes that the prompts' plans ask for.
 
@@ -76,7 +135,7 @@ def decode_passes(
 
 
 def _first_pass(
-    decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt]
+    decoder: Decoder[_Picture], image: _Picture, prompts: Sequence[ObjectPrompt]
 ) -> DecodeResult:
     requests = [
         # May leave no point: then SAM's own extra token is all that is shown, as in SAM-PT.
@@ -94,7 +153,10 @@ def _is_one_click(prompt: ObjectPrompt) -> bool:
 
 
 def _second_pass(
-    decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt], result: DecodeResult
+    decoder: Decoder[_Picture],
+    image: _Picture,
+    prompts: Sequence[ObjectPrompt],
+    result: DecodeResult,
 ) -> None:
     """Show all points to the objects that have seen only some; `result` is overwritten."""
     again = [index for index, item in enumerate(prompts) if _needs_second_pass(item)]
@@ -113,10 +175,13 @@ def _needs_second_pass(prompt: ObjectPrompt) -> bool:
 
 
 def _refine(
-    decoder: Decoder, image: PreparedImage, prompts: Sequence[ObjectPrompt], result: DecodeResult
+    decoder: Decoder[_Picture],
+    image: _Picture,
+    prompts: Sequence[ObjectPrompt],
+    result: DecodeResult,
 ) -> None:
     """Feed masks and their boxes back until each object has had its passes, or is done early."""
-    before: dict[int, Tensor] = {}
+    before: dict[int, LogitMap] = {}
     going = list(range(len(prompts)))
     for number in range(max((item.plan.refinements for item in prompts), default=0)):
         # Objects drop out and never come back, so the batch shrinks from pass to pass.
@@ -124,7 +189,7 @@ def _refine(
         boxes: dict[int, NDArray[np.float64]] = {}
         for index in going:
             # One at a time at the picture's size: SAM-PT's box is that of the enlarged mask.
-            mask = to_picture_size(result.low_res_logits[index], image.geometry)[0] > 0
+            mask = decoder.enlarge(result.low_res_logits[index], image.geometry)[0] > 0
             box = _box_of(mask)
             if box is not None and not _is_stable(mask, before.get(index), prompts[index]):
                 boxes[index] = box
@@ -138,7 +203,7 @@ def _refine(
         _overwrite(result, going, decoder, image, requests)
 
 
-def _is_stable(mask: Tensor, before: Tensor | None, prompt: ObjectPrompt) -> bool:
+def _is_stable(mask: LogitMap, before: LogitMap | None, prompt: ObjectPrompt) -> bool:
     limit = prompt.plan.refine_until
     if limit is None or before is None:
         return False
@@ -146,17 +211,17 @@ def _is_stable(mask: Tensor, before: Tensor | None, prompt: ObjectPrompt) -> boo
     return float(common / either) >= limit
 
 
-def _box_of(mask: Tensor) -> NDArray[np.float64] | None:
+def _box_of(mask: LogitMap) -> NDArray[np.float64] | None:
     """Return x0, y0, x1, y1 of the outermost pixels, or None if there are too few of them."""
-    if int(torch.count_nonzero(mask)) < FEWEST_PIXELS:
+    if int(mask.sum()) < FEWEST_PIXELS:
         return None
-    columns, rows = (np.flatnonzero(mask.any(axis).cpu().numpy()) for axis in (0, 1))
+    columns, rows = (np.flatnonzero(mask.any(axis).tolist()) for axis in (0, 1))
     # Indices of pixels, corners included, in double precision: they are scaled later.
     return np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)
 
 
 def _refinement(
-    prompt: ObjectPrompt, box: NDArray[np.float64], logits: Tensor, geometry: Geometry
+    prompt: ObjectPrompt, box: NDArray[np.float64], logits: LogitMap, geometry: Geometry
 ) -> DecodeRequest:
     """Ask once more; a box that the user drew is better than the one of the mask."""
     if prompt.box is not None:
@@ -168,7 +233,7 @@ def _refinement(
 
 
 def _request(
-    prompt: ObjectPrompt, rows: NDArray[np.bool_] | slice, mask_input: Tensor | None = None
+    prompt: ObjectPrompt, rows: NDArray[np.bool_] | slice, mask_input: LogitMap | None = None
 ) -> DecodeRequest:
     return DecodeRequest(prompt.points[rows], prompt.labels[rows], prompt.box, mask_input)
 
@@ -176,8 +241,8 @@ def _request(
 def _overwrite(
     result: DecodeResult,
     rows: Sequence[int],
-    decoder: Decoder,
-    image: PreparedImage,
+    decoder: Decoder[_Picture],
+    image: _Picture,
     requests: Sequence[DecodeRequest],
 ) -> None:
     """Replace these rows of a result by the answers to the requests."""

@@ -1,25 +1,24 @@
-"""What a mask decoder is asked, and its form as tokens for many objects at once."""
+"""What a mask decoder is asked, and what it answers. Importing this loads no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from segment_anything.modeling import PromptEncoder
-from torch import Tensor
 
 from rvsam_video.errors import PromptError
-from rvsam_video.segmenters.sam.encoder_layers import IMAGE_SIZE
-from rvsam_video.segmenters.sam.transforms import LOGITS_SIDE, Geometry
+from rvsam_video.segmenters.sam.geometry import LOGITS_SIDE, Geometry
+
+LogitMap = Any
+"""An array of the kind that the decoder works with: a tensor, or a NumPy array."""
 
 _BOX_CORNERS = (2, 3)
 """Rows of SAM's embedding table for a box's upper left and lower right corner; 0 and 1 are the
 labels of points."""
 
-_NOT_A_POINT = 4
+NOT_A_POINT = 4
 """Row of the token that SAM adds to points without a box; its position plays no part."""
 
 
@@ -38,7 +37,7 @@ class DecodeRequest:
     points: NDArray[np.floating] | None = None
     labels: NDArray[np.integer] | None = None
     box: NDArray[np.floating] | None = None
-    mask_input: Tensor | None = None
+    mask_input: LogitMap | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and values.
@@ -76,58 +75,13 @@ def _check_points(points: NDArray[np.floating] | None, labels: NDArray[np.intege
         raise PromptError(msg)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PromptTokens:
-    """Points and boxes of B objects as tokens, filled up to the longest.
-
-    Attributes:
-        tokens: (B, P, 256) float32; points first, then the box's corners or SAM's own extra token.
-        filler: (B, P) bool: tokens that stand for nothing and must not be attended to.
-    """
-
-    tokens: Tensor
-    filler: Tensor
-
-
-class PromptTokenizer:
-    """Embeds prompts with the weights of a SAM prompt encoder.
-
-    Args:
-        encoder: with its weights loaded, on the device that will be used.
-    """
-
-    def __init__(self, encoder: PromptEncoder) -> None:
-        # Rows 0 to 4: negative, positive, two corners, not a point. Labels are row numbers.
-        kinds = [entry.weight for entry in encoder.point_embeddings]
-        self._kinds = torch.cat([*kinds, encoder.not_a_point_embed.weight]).detach()
-        self._positions = encoder.pe_layer
-
-    def __call__(self, requests: Sequence[DecodeRequest], geometry: Geometry) -> PromptTokens:
-        """Embed the points and boxes of some objects of one picture."""
-        rows = [_rows(request, geometry) for request in requests]
-        longest = max(len(kinds) for _, kinds in rows)
-        xy = np.zeros((len(rows), longest, 2), np.float32)
-        # Filler needs some embedding; this one has no position. No attention ever sees it.
-        kinds = np.full((len(rows), longest), _NOT_A_POINT)
-        filler = np.ones((len(rows), longest), np.bool_)
-        for number, (own_xy, own_kinds) in enumerate(rows):
-            count = len(own_kinds)
-            xy[number, :count], kinds[number, :count] = own_xy, own_kinds
-            filler[number, :count] = False
-        device = self._kinds.device
-        kind = torch.from_numpy(kinds).to(device)
-        # Pixel centres are at whole numbers outside, at halves in the network.
-        centres = torch.from_numpy(xy).to(device) + 0.5
-        placed: Tensor = self._positions.forward_with_coords(centres, (IMAGE_SIZE, IMAGE_SIZE))
-        # That token is its learned vector alone.
-        placed = placed.masked_fill((kind == _NOT_A_POINT)[..., None], 0)
-        return PromptTokens(placed + self._kinds[kind], torch.from_numpy(filler).to(device))
-
-
-def _rows(
+def prompt_rows(
     request: DecodeRequest, geometry: Geometry
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the (n, 2) positions in the network's square and (n,) kinds of a request's tokens."""
+    """Return the (n, 2) positions in the network's square and (n,) kinds of a request's tokens.
+
+    Kinds are the labels of points, then the corners of a box, or that of SAM's own extra token.
+    """
     # Points, then corners, as in the public code: another order would change the last bits of sums.
     xy, kinds = [np.zeros((0, 2), np.float32)], [np.zeros(0, np.int64)]
     if request.points is not None and request.labels is not None:
@@ -139,5 +93,18 @@ def _rows(
     # Also for an empty list of points: the public predictor adds it whenever there is no box.
     elif request.points is not None:
         xy.append(np.zeros((1, 2), np.float32))
-        kinds.append(np.array([_NOT_A_POINT]))
+        kinds.append(np.array([NOT_A_POINT]))
     return np.concatenate(xy), np.concatenate(kinds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodeResult:
+    """What the decoder says of B objects.
+
+    Attributes:
+        low_res_logits: (B, M, 256, 256) float32 over the network's square; > 0 is the object.
+        iou: (B, M) float32, predicted intersection over union; not clipped.
+    """
+
+    low_res_logits: LogitMap
+    iou: LogitMap

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from rvsam_video.weights.fetch import (
     checkpoint_path,
-    file_sha256,
     find_weights,
     load_state_dict,
 )
@@ -93,12 +92,12 @@ SAM_VARIANTS: Mapping[str, SamVariant] = {
 }
 """All segmenters of the family, by name."""
 
+SAM_PARTS = ("encoder", "decoder")
+"""What can be exported of each; together they are the whole network."""
+
 
 def load_sam(
-    variant: SamVariant,
-    checkpoint: str | Path | None = None,
-    device: str = "auto",
-    backend: str = "torch",
+    variant: SamVariant, checkpoint: str | Path | None = None, device: str = "auto"
 ) -> SamSegmenter:
     """Build a segmenter with weights from a file.
 
@@ -107,26 +106,13 @@ def load_sam(
         checkpoint: a file in the official format; None takes the published one, which is
             downloaded on first use.
         device: "auto", or a PyTorch device.
-        backend: what runs the image encoder, see `rvsam_video.export.backends.BACKENDS`;
-            all but "torch" run it on the CPU, from a file that is exported on first use.
 
     Raises:
         WeightsError: if the weights cannot be had, or are those of another network.
-        UsageError: if there is no such device or backend, or its package is missing.
-        OutputError: if the encoder cannot be exported for this backend.
+        UsageError: if there is no such device.
     """
-    from rvsam_video.export.backends import encoder_on_backend
-    from rvsam_video.segmenters.sam.segmenter import SamSegmenter
-
     path = checkpoint_path(variant.name) if checkpoint is None else Path(checkpoint)
-    sam = sam_network(variant, load_state_dict(path), source=str(path))
-    if backend != "torch":
-        # Told the hash of the weights: exported files are kept, and other weights need another
-        # file.
-        sam.image_encoder = encoder_on_backend(
-            sam.image_encoder, backend, name=variant.name, weights_sha256=file_sha256(path)
-        )
-    return SamSegmenter(variant.name, sam, device)
+    return sam_with_weights(variant, load_state_dict(path), source=str(path), device=device)
 
 
 def sam_with_weights(

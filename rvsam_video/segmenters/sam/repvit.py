@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from torch import Tensor, nn
 
-from rvsam_video.segmenters.sam.encoder_layers import IMAGE_SIZE, ConvBN, conv_stem, sam_neck
+from rvsam_video.segmenters.sam.encoder_layers import ConvBN, conv_stem, sam_neck
+from rvsam_video.segmenters.sam.geometry import IMAGE_SIZE
 
 # The same in all published sizes, as are the two below.
 _MIXER_EXPANSION = 2

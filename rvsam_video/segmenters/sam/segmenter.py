@@ -13,13 +13,11 @@ from torch import Tensor
 from rvsam_video.frame import Image
 from rvsam_video.segmenters.base import MaskPrediction, ObjectPrompt
 from rvsam_video.segmenters.sam.decoder import BatchedDecoder, PreparedImage
+from rvsam_video.segmenters.sam.geometry import Geometry
 from rvsam_video.segmenters.sam.model import half_precision
-from rvsam_video.segmenters.sam.passes import decode_passes, is_looked_for
-from rvsam_video.segmenters.sam.transforms import Geometry, network_input, to_picture_size
+from rvsam_video.segmenters.sam.passes import answer_prompts
+from rvsam_video.segmenters.sam.transforms import network_input, to_picture_size
 from rvsam_video.weights.devices import choose_device
-
-_CERTAIN_LOGIT = 10.0
-"""Logit of pixels that a user's mask, or the lack of any prompt, decides."""
 
 
 class SamSegmenter:
@@ -61,28 +59,12 @@ class SamSegmenter:
     def predict(
         self, embedding: PreparedImage, prompts: Sequence[ObjectPrompt]
     ) -> list[MaskPrediction]:
-        """Segment all objects of a picture; one prediction per prompt, in order.
+        """Segment all objects of a picture; see `answer_prompts`."""
 
-        A mask given by the user is the answer. An object without a box or a positive point is not
-        looked for, unless its plan says so: its mask is empty and its score 0.
+        def arrays(low_res: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            return self.full_size(embedding, low_res), low_res.cpu().numpy()
 
-        Returns:
-            Logits at the picture's size, (H, W) float32, and (256, 256) as the decoder gives them;
-            scores are predicted IoUs, within 0 to 1.
-        """
-        shape = (embedding.geometry.height, embedding.geometry.width)
-        asked = [index for index, prompt in enumerate(prompts) if is_looked_for(prompt)]
-        result = decode_passes(self.decoder, embedding, [prompts[index] for index in asked])
-        low_res = result.low_res_logits[:, 0]
-        logits, kept = self.full_size(embedding, low_res), low_res.cpu().numpy()
-        answers = [_certain(prompt, shape) for prompt in prompts]
-        for row, index in enumerate(asked):
-            score = float(result.iou[row, 0])
-            # Regressed without a limit: scores a little above 1 can occur.
-            if prompts[index].plan.clip_score:
-                score = min(max(score, 0), 1)
-            answers[index] = MaskPrediction(logits[row], score, low_res_logits=kept[row])
-        return answers
+        return answer_prompts(self.decoder, embedding, prompts, arrays)
 
     @torch.inference_mode()
     def full_size(self, image: PreparedImage, low_res_logits: Tensor) -> NDArray[np.float32]:
@@ -97,11 +79,3 @@ class SamSegmenter:
         for row, logits in zip(out, low_res_logits, strict=True):
             row[:] = to_picture_size(logits[None], geometry)[0].cpu().numpy()
         return out
-
-
-def _certain(prompt: ObjectPrompt, shape: tuple[int, int]) -> MaskPrediction:
-    if prompt.mask is None:
-        empty = np.full(shape, -_CERTAIN_LOGIT, np.float32)
-        return MaskPrediction(empty, 0.0, prompted=False)
-    given = np.where(prompt.mask, _CERTAIN_LOGIT, -_CERTAIN_LOGIT).astype(np.float32)
-    return MaskPrediction(given, 1.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
@@ -16,9 +17,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from rvsam_video.export.backends import encoder_on_backend
 from rvsam_video.frame import Image
 from rvsam_video.segmenters.base import ObjectPrompt, Segmenter
+from rvsam_video.segmenters.sam.exported import ExportedSam
 from rvsam_video.segmenters.sam.fusing import fuse
 from rvsam_video.segmenters.sam.model import sam_around
 from rvsam_video.segmenters.sam.registry import SAM_VARIANTS, SamVariant
@@ -39,7 +40,7 @@ class SegmenterSpeed:
 
     Attributes:
         name: registry name.
-        backend: what ran the encoder.
+        backend: what ran the network.
         device: where it ran.
         threads: CPU threads that PyTorch used.
         parameters: of the image encoder, in inference form.
@@ -76,7 +77,7 @@ def measure_segmenters(
         names: of `SAM_VARIANTS`.
         objects: numbers of objects to decode.
         device: "auto", or a PyTorch device.
-        backend: what runs the image encoder.
+        backend: what runs the network.
         repeats: timed rounds, of which the median counts.
 
     Yields:
@@ -99,19 +100,18 @@ def _measure(
         sam.image_encoder = fuse(sam.image_encoder)
     parameters = sum(item.numel() for item in sam.image_encoder.parameters())
     gmacs = _gmacs(sam.image_encoder)
-    if backend != "torch":
-        # Random weights have no place in the user's cache.
-        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            sam.image_encoder = encoder_on_backend(
-                sam.image_encoder, backend, name="random", weights_sha256="0" * 64, cache=folder
-            )
-    segmenter = SamSegmenter(variant.name, sam, device)
+    segmenter: SamSegmenter | ExportedSam
+    if backend == "torch":
+        segmenter = SamSegmenter(variant.name, sam, device)
+        place = str(segmenter.device)
+    else:
+        segmenter, place = _exported(variant, backend), "cpu"
     image = _picture()
     embedding = segmenter.embed(image)
     return SegmenterSpeed(
         name=variant.name,
         backend=backend,
-        device=str(segmenter.device),
+        device=place,
         threads=torch.get_num_threads(),
         parameters=parameters,
         gmacs=gmacs,
@@ -120,6 +120,16 @@ def _measure(
             count: _decode_time(segmenter, embedding, count, repeats) for count in objects
         },
     )
+
+
+def _exported(variant: SamVariant, backend: str) -> ExportedSam:
+    """Return a segmenter with random weights as another runtime runs it."""
+    # They have no place in the user's cache.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        weights = Path(folder) / "random.pt"
+        torch.manual_seed(_SEED)
+        torch.save(sam_around(variant.encoder()).state_dict(), weights)
+        return ExportedSam(variant, weights, backend, cache=Path(folder))
 
 
 def _decode_time(segmenter: Segmenter, embedding: object, count: int, repeats: int) -> float:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name all torch code uses
 
-from rvsam_video.segmenters.sam.encoder_layers import IMAGE_SIZE, ConvBN, conv_stem, sam_neck
+from rvsam_video.segmenters.sam.encoder_layers import ConvBN, conv_stem, sam_neck
+from rvsam_video.segmenters.sam.geometry import IMAGE_SIZE
 
 # The same in all layers and sizes; the checkpoint's shapes follow from them.
 _HEAD_WIDTH = 32

@@ -80,6 +80,11 @@ function showObjects() {
     score.className = "score";
     const value = scores[item.id];
     score.textContent = value === null ? "hidden" : value === undefined ? "" : value.toFixed(2);
+    // As `LOOK_BELOW`: more of the mask is wrong than right, by its own estimate.
+    if (typeof value === "number" && value < 0.5) {
+      score.classList.add("low");
+      score.title = "This mask may be wrong: click once more, or draw a box";
+    }
     const remove = document.createElement("button");
     remove.textContent = "×";
     remove.title = "Remove this object";

@@ -178,6 +178,30 @@ def test_frames_before_a_query_come_from_the_clip_backwards(davis, tmp_path):
     assert not found.hidden.any()
 
 
+class FollowingClips(Following):
+    """The same, for whole clips: it knows where points were before their own frames."""
+
+    def track_clip(self, frames, queries):
+        state = self.start((256, 256))
+        state.queries = queries
+        for frame in frames():
+            state.push(frame)
+            since = np.float32(frame.index) - queries.frames[:, None]
+            xy = queries.xy + since * STEP.astype(np.float32)
+            visible = np.ones(len(xy), bool)
+            yield TrackedPoints(frame.index, queries.ids, xy, visible, visible.astype(np.float32))
+
+
+@pytest.mark.parametrize("mode", ["first", "strided"])
+def test_trackers_for_whole_clips_go_through_them_once(davis, tmp_path, mode):
+    tracker = FollowingClips()
+    options = TapvidOptions(root=davis, out=tmp_path / "out", mode=mode, names=["first"])
+    run_tapvid(tracker, options)
+    assert [len(run) for run in tracker.runs] == [FRAMES]
+    report = score_tapvid(davis, options.out, mode, names=["first"])
+    assert report.mean.average_jaccard == 1
+
+
 def test_before_a_first_query_a_point_is_hidden():
     hidden = np.zeros((1, FRAMES), bool)
     hidden[0, :3] = True
@@ -315,9 +339,27 @@ def test_the_command_line_tracks_and_scores(davis, tmp_path, capsys):
     assert "first: was there already" in [line.get("text") for line in lines]
     scores = lines[-1]["mean"]
     assert scores["average_jaccard"] > 0.9
+    # Nothing comes back in this clip.
+    assert scores["AJ_RD"] is None
+    assert lines[-1]["clips"]["first"]["returns"] == 0
     assert json.loads((out / "scores.json").read_text())["mean"] == scores
     assert main(["score", "tapvid", *common, "--results", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["mean"] == scores
+
+
+def test_points_that_come_back_are_scored_for_it(davis, tmp_path, capsys):
+    content = record(1)
+    content["occluded"][0, 4:7] = True
+    davis.write_bytes(pickle.dumps({"first": content}))
+    out = tmp_path / "out"
+    common = ["--root", str(davis), "--sequences", "first"]
+    assert main(["eval", "tapvid", *common, "--out", str(out), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out.splitlines()[-1])
+    # What is said while a point is hidden is no fault after its return.
+    assert scores["clips"]["first"]["returns"] == 1
+    assert scores["mean"]["AJ_RD"] == pytest.approx(1, abs=0.1)
+    assert main(["score", "tapvid", *common, "--results", str(out)]) == 0
+    assert "AJ_RD" in capsys.readouterr().out
 
 
 def test_names_on_the_command_line_are_checked(davis, tmp_path, capsys):

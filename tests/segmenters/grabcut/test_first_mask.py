@@ -1,5 +1,7 @@
 """First masks: what one click, a few clicks or a box make of an object, without weights."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,12 @@ from numpy.typing import NDArray
 
 from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.frame import Image
-from rvsam_video.segmenters.grabcut.first_mask.choice import mask_from_box, mask_from_clicks
+from rvsam_video.segmenters.grabcut.first_mask.choice import (
+    mask_from_box,
+    mask_from_clicks,
+    masks_from_clicks,
+)
+from rvsam_video.segmenters.grabcut.first_mask.colours import difference_from_ring
 
 Mask = NDArray[np.bool_]
 
@@ -21,7 +28,8 @@ def click(
     image: Image, *on: tuple[float, float], off: tuple[tuple[float, float], ...] = ()
 ) -> Mask:
     labels = [1] * len(on) + [0] * len(off)
-    return mask_from_clicks(image, np.array([*on, *off], np.float32), np.array(labels, np.int8))
+    points = np.array([*on, *off], np.float32)
+    return mask_from_clicks(image, points, np.array(labels, np.int8)).mask
 
 
 def box_of(mask: Mask) -> NDArray[np.float32]:
@@ -74,13 +82,13 @@ def test_a_box_finds_each_object() -> None:
     image = clip.frame(0).image
     for object_id in clip.object_ids:
         truth = clip.truth(0) == object_id
-        assert iou(mask_from_box(image, box_of(truth), NO_POINTS, NO_LABELS), truth) > 0.9
+        assert iou(mask_from_box(image, box_of(truth), NO_POINTS, NO_LABELS).mask, truth) > 0.9
 
 
 def test_the_mask_stays_in_its_box() -> None:
     clip = SyntheticClip(frames=1)
     box = box_of(clip.truth(0) == 1) + np.array([20, 20, -20, -20], np.float32)
-    mask = mask_from_box(clip.frame(0).image, box, NO_POINTS, NO_LABELS)
+    mask = mask_from_box(clip.frame(0).image, box, NO_POINTS, NO_LABELS).mask
     found = box_of(mask)
     # A pixel of the grid may reach a little over the line.
     assert (found[:2] >= box[:2] - 2).all()
@@ -103,7 +111,7 @@ def test_a_click_beside_cuts_that_part_away(two_halves: Image, disc: Mask) -> No
 def test_a_click_in_a_box_beside_the_object_cuts_too(two_halves: Image, disc: Mask) -> None:
     upper = disc & (np.arange(240) < 120)[:, None]
     points = np.array([[160, 100], [160, 140]], np.float32)
-    mask = mask_from_box(two_halves, box_of(disc), points, np.array([1, 0], np.int8))
+    mask = mask_from_box(two_halves, box_of(disc), points, np.array([1, 0], np.int8)).mask
     assert iou(mask, upper) > 0.9
 
 
@@ -128,7 +136,7 @@ def test_an_object_cut_off_by_the_border_is_found() -> None:
     truth = np.zeros((180, 240), np.bool_)
     truth[:50, 190:] = True
     assert iou(click(image, (239, 0)), truth) > 0.9
-    assert iou(mask_from_box(image, box_of(truth), NO_POINTS, NO_LABELS), truth) > 0.9
+    assert iou(mask_from_box(image, box_of(truth), NO_POINTS, NO_LABELS).mask, truth) > 0.9
 
 
 def test_grey_pictures_do(two_halves: Image, disc: Mask) -> None:
@@ -156,7 +164,7 @@ def test_any_small_picture_and_place_has_an_answer(
     assert mask.shape == (height, width)
     assert mask.dtype == np.bool_
     assert mask[y, x]
-    boxed = mask_from_box(image, np.array([0, 0, x, y], np.float32), NO_POINTS, NO_LABELS)
+    boxed = mask_from_box(image, np.array([0, 0, x, y], np.float32), NO_POINTS, NO_LABELS).mask
     assert boxed.shape == (height, width)
 
 
@@ -166,3 +174,36 @@ def test_neither_a_speck_nor_the_whole_picture(object_id: int) -> None:
     image, truth = clip.frame(0).image, clip.truth(0) == object_id
     for place in clicks_inside(truth, 3, 1):
         assert 0.2 * truth.sum() < click(image, place).sum() < 3 * truth.sum()
+
+
+def test_a_mask_that_fills_the_grid_differs_from_nothing() -> None:
+    colours = np.zeros((6, 8), np.int32)
+    colours[:, 4:] = 1
+    assert difference_from_ring(colours, np.ones((6, 8), np.bool_)) == 0
+    assert difference_from_ring(colours, colours == 1) > 0.9
+
+
+def test_alternatives_are_unlike_and_the_likeliest_comes_first(two_halves: Image) -> None:
+    points, labels = np.array([[160, 100]], np.float32), np.ones(1, np.int8)
+    found = masks_from_clicks(two_halves, points, labels)
+    assert 2 <= len(found) <= 3
+    assert all(iou(first.mask, second.mask) < 0.95 for first, second in pairwise(found))
+    only = mask_from_clicks(two_halves, points, labels)
+    np.testing.assert_array_equal(found[0].mask, only.mask)
+    assert all(0 <= item.score <= 1 for item in found)
+    assert all(item.mask[100, 160] for item in found)
+
+
+def test_one_of_the_alternatives_is_the_whole_disc_or_its_half(
+    two_halves: Image, disc: Mask
+) -> None:
+    points, labels = np.array([[160, 100]], np.float32), np.ones(1, np.int8)
+    upper = disc & (np.arange(240) < 120)[:, None]
+    masks = [item.mask for item in masks_from_clicks(two_halves, points, labels)]
+    assert max(max(iou(mask, upper), iou(mask, disc)) for mask in masks) > 0.9
+
+
+def test_a_box_that_all_masks_agree_on_is_scored_high(two_halves: Image, disc: Mask) -> None:
+    clear = mask_from_box(two_halves, box_of(disc), NO_POINTS, NO_LABELS)
+    assert clear.score > 0.8
+    assert iou(clear.mask, disc) > 0.9

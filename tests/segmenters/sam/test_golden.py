@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from rvsam_video.segmenters.sam.decoder import DecodeResult
-from rvsam_video.segmenters.sam.prompts import DecodeRequest, PromptTokenizer
-from rvsam_video.segmenters.sam.transforms import resize_longest_side
+from rvsam_video.segmenters.sam.decoder import PromptTokenizer
+from rvsam_video.segmenters.sam.geometry import resize_longest_side
+from rvsam_video.segmenters.sam.prompts import DecodeRequest, DecodeResult
 
 LOGITS, IOU, PIXELS = 1e-3, 1e-4, 2
 """Largest differences: from float32 in another order, with weights folded in the encoder."""

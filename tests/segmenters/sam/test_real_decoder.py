@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from rvsam_video.segmenters.sam.decoder import BatchedDecoder
+from rvsam_video.segmenters.sam.geometry import Geometry
 from rvsam_video.segmenters.sam.model import sam_around
 from rvsam_video.segmenters.sam.prompts import DecodeRequest
-from rvsam_video.segmenters.sam.transforms import Geometry
 from rvsam_video.training.decoding import PromptBatch, decoder_from
 
 FILE = os.environ.get("RVSAM_REAL_DECODER", "")

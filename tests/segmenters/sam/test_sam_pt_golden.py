@@ -32,7 +32,7 @@ class Noting:
 
     def __init__(self, decoder):
         self._decoder = decoder
-        self.prepare = decoder.prepare
+        self.prepare, self.enlarge = decoder.prepare, decoder.enlarge
         self.passes = []
 
     def decode(self, image, requests, *, multimask):

@@ -9,12 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from rvsam_video.segmenters.sam.transforms import (
-    Geometry,
-    network_input,
-    resize_longest_side,
-    to_picture_size,
-)
+from rvsam_video.segmenters.sam.geometry import Geometry, resize_longest_side
+from rvsam_video.segmenters.sam.transforms import network_input, to_picture_size
 
 SIZES = [(120, 200), (1024, 1024), (2000, 7), (33, 1920), (481, 854)]
 sides = st.integers(1, 5000)

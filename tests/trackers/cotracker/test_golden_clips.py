@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import cotracker_clip
@@ -34,7 +35,7 @@ from rvsam_video.trackers.cotracker.query_group import GroupPoints
 from rvsam_video.trackers.cotracker.sam_pt import sam_pt_settings, track_both_ways
 from rvsam_video.trackers.cotracker.sliding_window import SlidingWindow
 from rvsam_video.trackers.cotracker.tracker import CoTracker
-from rvsam_video.trackers.cotracker.variants import CoTrackerSettings
+from rvsam_video.trackers.cotracker.variants import COTRACKER_VARIANTS, CoTrackerSettings
 
 GOLDEN = golden("cotracker_clips")
 SMALL = (128, 96)
@@ -210,6 +211,22 @@ def test_streaming_tracker_gives_the_online_predictors_tracks(version):
         np.testing.assert_array_equal(item.ids, live)
         np.testing.assert_allclose(item.xy, expected[item.frame_index, live], atol=PIXELS)
         np.testing.assert_array_equal(item.visible, visible[item.frame_index, live])
+
+
+def test_the_offline_tracker_says_what_the_predictor_for_whole_clips_says():
+    key = "v3_offline/predictor_points"
+    expected, visible = GOLDEN[f"{key}_tracks"], GOLDEN[f"{key}_visible"]
+    queries = GOLDEN["v3_offline/predictor_queries"]
+    settings = replace(COTRACKER_VARIANTS["cotracker3-offline"].settings, network_size=SMALL)
+    state = CoTracker("golden", _inference("v3_offline").network, settings).start((112, 80))
+    frames = queries[:, 0].astype(np.int64)
+    state.add(QueryPoints(np.arange(len(queries)), frames, queries[:, 1:]))
+    given = []
+    for index, image in enumerate(_clip("v3_offline", "B")[: len(expected)]):
+        given += state.push(Frame(index, index / 25, image))
+    for item in given + state.flush():
+        np.testing.assert_allclose(item.xy, expected[item.frame_index, item.ids], atol=PIXELS)
+        np.testing.assert_array_equal(item.visible, visible[item.frame_index, item.ids])
 
 
 @pytest.mark.slow

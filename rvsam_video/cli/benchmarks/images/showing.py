@@ -85,7 +85,7 @@ class Stages:
 
         make_ready([part], shown=not self.as_json)
         say_licences([part], shown=not self.as_json)
-        line = announced(part, device=part.place, backend=part.backend)
+        line = announced(part)
         reporter_for(as_json=self.as_json).say(line)
 
     def tell(self, report: ImageReport, folder: Path, *more: str) -> None:

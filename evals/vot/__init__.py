@@ -1,0 +1,1 @@
+"""Point trackers for the VOT toolkit."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,6 +146,11 @@ class Scorer:
             values["annotation_miou"] = mask_overlaps(own, truth)
             values["teacher_miou"] = mask_overlaps(teachers, truth)
         return values
+
+
+def told(scores: Mapping[str, float]) -> dict[str, float]:
+    """Return the scores that there is something to tell of; JSON knows no NaN."""
+    return {name: value for name, value in scores.items() if not math.isnan(value)}
 
 
 def mask_overlaps(found: Tensor, wanted: Tensor) -> list[float]:

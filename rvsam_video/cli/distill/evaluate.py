@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     """
     from rvsam_video.training.finished import score_student, trained_student
     from rvsam_video.training.processes import joined_processes
-    from rvsam_video.training.scoring import ScoringPlan
+    from rvsam_video.training.scoring import ScoringPlan, told
 
     student = trained_student(run, weights)
     scores: dict[str, float] = {}
@@ -87,7 +87,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
             scores |= _davis(student, run, davis, device)
         if embeddings is None and davis is None:
             scores |= student.scores
-        reporter.end({"run": str(run), "step": student.step, **scores}, [])
+        reporter.end({"run": str(run), "step": student.step, **told(scores)}, [])
     if not as_json:
         _show_table(student, scores)
 

@@ -272,6 +272,8 @@ class _Show:
 
 
 def _values(outcome: TrainOutcome, out: Path) -> dict[str, object]:
+    from rvsam_video.training.scoring import told
+
     return {
         "status": "complete" if outcome.complete else "stopped",
         "folder": str(out),
@@ -280,7 +282,7 @@ def _values(outcome: TrainOutcome, out: Path) -> dict[str, object]:
         "seconds": round(outcome.seconds, 3),
         "pictures": outcome.pictures,
         "waiting_share": round(outcome.waiting, 4),
-        "scores": dict(outcome.scores),
+        "scores": told(outcome.scores),
     }
 
 

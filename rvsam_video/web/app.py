@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rvsam_video.errors import RvsamError, UsageError
+from rvsam_video.errors import RvsamError, SourceError, UsageError
 from rvsam_video.web.desk import Desk
 from rvsam_video.web.guard import Guard
 from rvsam_video.web.handlers import Handler, Page
@@ -35,7 +35,7 @@ def create_app(visitors: Visitors, settings: WebSettings) -> Starlette:
         visitors: those who come.
         settings: of the page.
     """
-    page, taking = Page(settings, visitors), Taking()
+    page, taking = Page(settings, visitors), Taking(settings)
 
     def route(path: str, handler: Handler, method: str, *, welcomes: bool = False) -> Route:
         answer = _visiting(visitors, handler, settings, welcomes=welcomes)
@@ -104,8 +104,9 @@ def _visiting(
             visitor = await _visitor(visitors, given, welcomes=welcomes)
             response = await handler(request, visitor)
         except RvsamError as error:
-            # As on the command line: the visitor's mistake, or the run's failure.
-            status = 400 if error.exit_code == UsageError.exit_code else 500
+            # The visitor's mistake, or file; or else the run's failure.
+            theirs = error.exit_code == UsageError.exit_code or isinstance(error, SourceError)
+            status = 400 if theirs else 500
             text = _without_places(str(error), settings, visitor)
             response = JSONResponse({"error": text}, status)
         # Also with an error: else the visitor is there, and nobody can come back to it.

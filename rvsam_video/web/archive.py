@@ -21,7 +21,7 @@ def file_chunks(path: Path) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Packed:
     """One file of an archive.
 
     Attributes:
@@ -39,7 +39,7 @@ class Entry:
         return file_chunks(self.path) if self.content is None else iter([self.content])
 
 
-def zip_chunks(entries: Sequence[Entry]) -> Iterator[bytes]:
+def zip_chunks(entries: Sequence[Packed]) -> Iterator[bytes]:
     """Yield a ZIP archive of files, while it is being made.
 
     Args:

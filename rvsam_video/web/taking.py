@@ -9,16 +9,29 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from rvsam_video.runs.layout import RUN_FILE
-from rvsam_video.web.archive import Entry, file_chunks, zip_chunks
+from rvsam_video.runs.layout import PROMPTS_FILE, RUN_FILE
+from rvsam_video.web.archive import Packed, zip_chunks
 from rvsam_video.web.desk import Desk, files_of
 from rvsam_video.web.files import printable_name
 from rvsam_video.web.handlers import done
+from rvsam_video.web.settings import WebSettings
 from rvsam_video.web.visitors import Visitor
+
+RECORDS = frozenset((RUN_FILE, PROMPTS_FILE))
+"""Files that say where a run was made."""
 
 
 class Taking:
-    """What the addresses of results do, one method each."""
+    """What the addresses of results do, one method each.
+
+    Args:
+        settings: of the page.
+    """
+
+    def __init__(self, settings: WebSettings) -> None:
+        # On one's own machine files are those of the commands to the last byte; strangers are
+        # not told where things lie here.
+        self._told = RECORDS if not settings.shared else frozenset[str]()
 
     async def files(self, _request: Request, visitor: Visitor) -> Response:
         """Say what there is to take away."""
@@ -38,9 +51,8 @@ class Taking:
         path = known.get(request.path_params["name"])
         if path is None:
             return JSONResponse({"error": "the run has no such file"}, 404)
-        content = iter([public_record(path)]) if path.name == RUN_FILE else file_chunks(path)
         return StreamingResponse(
-            content,
+            self._packed(path, path.name).chunks(),
             media_type="application/octet-stream",
             headers={"Content-Disposition": f'attachment; filename="{printable_name(path.name)}"'},
         )
@@ -49,31 +61,34 @@ class Taking:
         """Send a run, or all of them, as a ZIP file that is made while it is sent."""
         folder, paths = await done(visitor.studio.do(Desk.files))
         everything = request.query_params.get("all") == "1"
-        entries = _entries(folder, paths, f"{folder.name}/" if everything else "")
+        entries = self._entries(folder, paths, f"{folder.name}/" if everything else "")
         if everything:
             workspace = visitor.studio.workspace
             for video in await asyncio.to_thread(workspace.videos):
                 other = workspace.run_folder(video["key"])
                 if other != folder and other.is_dir():
-                    entries += _entries(other, files_of(other), f"{other.name}/")
+                    entries += self._entries(other, files_of(other), f"{other.name}/")
         return StreamingResponse(
             zip_chunks(entries),
             media_type="application/zip",
             headers={"Content-Disposition": 'attachment; filename="rvsam-video.zip"'},
         )
 
+    def _entries(self, folder: Path, paths: list[Path], before: str) -> list[Packed]:
+        return [self._packed(path, before + path.relative_to(folder).as_posix()) for path in paths]
 
-def _entries(folder: Path, paths: list[Path], before: str) -> list[Entry]:
-    return [_entry(path, before + path.relative_to(folder).as_posix()) for path in paths]
-
-
-def _entry(path: Path, name: str) -> Entry:
-    return Entry(name, path, public_record(path) if path.name == RUN_FILE else None)
+    def _packed(self, path: Path, name: str) -> Packed:
+        return Packed(name, path, public_record(path) if path.name in self._told else None)
 
 
 def public_record(path: Path) -> bytes:
-    """Return `run.json` with names in place of the paths of this machine."""
-    record = json.loads(path.read_text(encoding="utf-8"))
+    """Return a record with names in place of the paths of this machine."""
+    text = path.read_text(encoding="utf-8")
+    record = json.loads(text)
+    if path.name == PROMPTS_FILE:
+        source = record.get("source", "")
+        # In place: the file has a line for each prompt, and keeps them.
+        return text.replace(json.dumps(source), json.dumps(Path(source).name), 1).encode()
     return (json.dumps(_named(record), indent=2, ensure_ascii=False) + "\n").encode()
 
 

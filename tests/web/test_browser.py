@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,3 +161,163 @@ def test_a_name_is_text_and_never_markup(page: Any) -> None:
     playwright.expect(page.locator("#objects input").first).to_have_value(
         "<img src=x onerror=alert(1)>"
     )
+
+
+def shown(page: Any, frame: int) -> None:
+    playwright.expect(page.locator("#view")).to_have_attribute("data-frame", str(frame))
+
+
+def pixel(page: Any, x: float, y: float) -> list[int]:
+    """Return red, green and blue of what is drawn over a pixel of the picture."""
+    left, top = at(page, x, y)
+    box = page.locator("#view").bounding_box()
+    place = [left - box["x"], top - box["y"]]
+    page.wait_for_timeout(150)
+    return page.evaluate(
+        """([x, y]) => { const canvas = document.getElementById("view");
+        const ratio = canvas.width / canvas.clientWidth;
+        return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data]; }""",
+        place,
+    )[:3]
+
+
+def test_zoom_hits_small_things_and_opacity_asks_nothing(page: Any, clip: SyntheticClip) -> None:
+    x, y = middle(clip, 1, 0)
+    for _ in range(6):
+        page.mouse.move(*at(page, x, y))
+        page.mouse.wheel(0, -400)
+    playwright.expect(page.locator("#view")).not_to_have_attribute("data-scale", "3")
+    page.wait_for_timeout(300)
+    assert float(page.locator("#view").get_attribute("data-scale")) > 20
+    with page.expect_response("**/api/click") as answered:
+        page.mouse.click(*at(page, x, y))
+    point = answered.value.json()["objects"][0]["clicks"][0]["point"]
+    assert point == pytest.approx([x, y], abs=0.1)
+    page.keyboard.press("0")
+    page.keyboard.press("k")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("#opacity").fill("100")
+    rows, columns = np.nonzero(clip.truth(0) == 1)
+    solid = pixel(page, x, y)
+    page.locator("#opacity").fill("0")
+    bare = pixel(page, x, y)
+    assert solid != bare
+    # The colour of object 1, as the page's list shows it.
+    assert solid[0] > 180
+    assert max(solid[1:]) < 60
+    page.keyboard.press("i")
+    page.keyboard.press("f")
+    assert asked == []
+    assert len(rows) == len(columns)
+
+
+def test_timeline_marks_keys_and_playing(page: Any, clip: SyntheticClip) -> None:
+    expect = playwright.expect
+    click(page, clip, 1, 0)
+    expect(score(page, 0)).not_to_be_empty()
+    page.keyboard.press("t")
+    expect(page.locator("#state")).to_have_text("done")
+    row = page.locator("#rows canvas").first
+    expect(row).to_have_attribute(
+        "aria-label", re.compile("^object 1: 2[0-9] tracked, [0-9] doubtful$")
+    )
+    box = row.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 12.5 / 30, box["y"] + 8)
+    shown(page, 12)
+    page.keyboard.press("Shift+ArrowRight")
+    shown(page, 22)
+    page.keyboard.press(",")
+    shown(page, 0)
+    page.keyboard.press("n")
+    expect(page.locator("#objects li")).to_have_count(2)
+    page.locator("#slider").fill("10")
+    shown(page, 10)
+    click(page, clip, 2, 10)
+    # The others stay to be seen behind it.
+    expect(page.locator("#again")).to_have_text("frames 11 to 29 are to be tracked again")
+    page.keyboard.press("End")
+    shown(page, 29)
+    expect(score(page, 0)).not_to_be_empty()
+    page.keyboard.press("Control+z")
+    expect(page.locator("#state")).to_have_text("done")
+    expect(page.locator("#again")).to_be_hidden()
+    page.keyboard.press("Home")
+    shown(page, 0)
+    page.locator("#stage").focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Hold")
+    page.wait_for_timeout(700)
+    page.keyboard.press("Space")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+    assert int(page.locator("#view").get_attribute("data-frame")) > 2
+    keep(page, "timeline")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    expect(page.locator("#objects li").first).to_have_class("selected")
+    page.keyboard.press("Delete")
+    expect(page.locator("#objects li")).to_have_count(1)
+    page.keyboard.press("Control+z")
+    expect(page.locator("#objects li")).to_have_count(2)
+
+
+def test_a_painted_mask_is_taken_and_a_point_set_without_a_mouse(page: Any, clip: Any) -> None:
+    expect = playwright.expect
+    page.keyboard.press("b")
+    page.locator("#brush-size").fill("10")
+    x, y = middle(clip, 1, 0)
+    page.mouse.move(*at(page, x - 10, y))
+    page.mouse.down()
+    page.mouse.move(*at(page, x + 10, y), steps=5)
+    page.mouse.up()
+    expect(page.locator("#take")).to_be_visible()
+    with page.expect_response("**/api/mask") as answered:
+        page.keyboard.press("Enter")
+    assert answered.value.json()["objects"][0]["clicks"][0]["mask"] is True
+    expect(page.locator("#take")).to_be_hidden()
+    page.keyboard.press("p")
+    page.locator("#stage").focus()
+    page.keyboard.press("Shift+ArrowLeft")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowLeft")
+    with page.expect_response("**/api/click") as answered:
+        page.keyboard.press("Enter")
+    point = answered.value.json()["objects"][0]["clicks"][-1]["point"]
+    assert point == pytest.approx([clip.size[0] / 2 - 30, clip.size[1] / 2])
+
+
+def test_a_reload_and_a_second_tab_show_the_same(page: Any, clip: SyntheticClip) -> None:
+    expect = playwright.expect
+    click(page, clip, 1, 0)
+    expect(score(page, 0)).not_to_be_empty()
+    page.reload()
+    expect(page.locator("#name")).to_have_text("sea.mp4")
+    expect(score(page, 0)).not_to_be_empty()
+    second = page.context.new_page()
+    second.goto(page.url)
+    expect(second.locator("#name")).to_have_text("sea.mp4")
+    second.locator("#add").click()
+    expect(page.locator("#objects li")).to_have_count(2)
+
+
+def test_discarding_asks_first(page: Any) -> None:
+    expect = playwright.expect
+    expect(page.locator("#worked-list li")).to_have_count(1)
+    page.locator("#worked-list").get_by_label("Discard sea.mp4").click()
+    expect(page.locator("#ask")).to_be_visible()
+    page.keyboard.press("Enter")  # what has the focus is to keep it
+    expect(page.locator("#worked-list li")).to_have_count(1)
+    page.locator("#worked-list").get_by_label("Discard sea.mp4").click()
+    page.locator("#yes").click()
+    expect(page.locator("#worked")).to_be_hidden()
+    expect(page.locator("#state")).to_have_text("no video")
+
+
+@pytest.mark.parametrize("width", [320, 390, 900, 1400, 3840])
+def test_nothing_sticks_out_at_any_width(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    keep(page, f"width-{width}")

@@ -177,6 +177,7 @@ function showState() {
   const file = isFile();
   const waits = api.busy();
   $("hint").hidden = open;
+  document.body.classList.toggle("open", open);
   $("name").textContent = server.name || "";
   $("state").textContent = state.lost ? "connection lost" : server.live && running ? "live" : server.state === "empty" ? "no video" : server.state;
   $("state").className = `badge ${state.lost ? "lost" : server.state}`;

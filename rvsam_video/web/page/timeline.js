@@ -7,7 +7,6 @@ export const DOUBTFUL = 0.5;
 const LOWEST = 2;
 
 let known = {};
-const list = document.getElementById("rows");
 
 export function setTimeline(answer) {
   known = Object.fromEntries(Object.entries(answer).map(([key, text]) => [
@@ -113,6 +112,7 @@ function drawRow(canvas, item, paints) {
 }
 
 export function followTimeline(goTo) {
+  const list = document.getElementById("rows");
   list.addEventListener("pointerdown", (event) => {
     const canvas = event.target.closest("canvas");
     if (!canvas) return;

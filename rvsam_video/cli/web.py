@@ -9,9 +9,10 @@ from typing import Unpack
 import click
 
 from rvsam_video.cli.methods import MethodArguments, method_of, method_options
-from rvsam_video.cli.options import RUNS
+from rvsam_video.cli.options import RUNS, names_in
 from rvsam_video.cli.titles import TitledCommand
 from rvsam_video.errors import UsageError
+from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 
 
 @click.command("web", cls=TitledCommand)
@@ -23,6 +24,12 @@ from rvsam_video.errors import UsageError
     default=RUNS,
     show_default=True,
     help="The workspace: a run folder for each video, and all that was clicked.",
+)
+@click.option(
+    "--save",
+    default=",".join(DEFAULT_SINKS),
+    show_default=True,
+    help=f"What to write for each video, separated by commas, of: {', '.join(SINK_NAMES)}.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True)
@@ -68,6 +75,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     folder: Path | None,
     root: Path | None,
     out: Path,
+    save: str,
     host: str,
     port: int,
     token: str | None,
@@ -89,12 +97,16 @@ def command(  # noqa: PLR0913 (one parameter per option)
     """
     from rvsam_video.cli.methods import make_ready
     from rvsam_video.runs.objects import streaming_pair
+    from rvsam_video.sinks.base import create_sinks
     from rvsam_video.streaming.engine import VideoSegmenter
     from rvsam_video.web.server import new_token, serve
     from rvsam_video.web.settings import LOOPBACK, PLAIN, WebSettings
 
     if folder is not None and root is not None:
         raise UsageError("--root and FOLDER mean the same; give one of them")
+    names = names_in(save)
+    # Only to check the names, before anything is loaded.
+    create_sinks(names, out)
     method = method_of(given)
     pair = streaming_pair(method)
     settings = WebSettings(
@@ -111,7 +123,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
         cameras=cameras,
         max_upload=max_upload * 1024**2,
         max_visitors=max_visitors,
-        run=replace(PLAIN, method=method),
+        # Masks show tracked frames again, so they are always there.
+        run=replace(PLAIN, method=method, save=tuple(dict.fromkeys(("masks", *names)))),
     )
     make_ready(pair.parts, shown=True)
     click.echo(str(pair), err=True)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from rvsam_video.runs.layout import PROMPTS_FILE, RUN_FILE
-from rvsam_video.web.archive import Packed, zip_chunks
 from rvsam_video.web.desk import Desk, files_of
 from rvsam_video.web.files import printable_name
 from rvsam_video.web.handlers import done
 from rvsam_video.web.settings import WebSettings
 from rvsam_video.web.visitors import Visitor
+
+_CHUNK = 1 << 18
+_STORED = {".mp4", ".mov", ".png", ".npz", ".jpg"}
+"""Compressed already; a second time only costs time."""
 
 RECORDS = frozenset((RUN_FILE, PROMPTS_FILE))
 """Files that say where a run was made."""
@@ -100,3 +108,70 @@ def _named(value: object) -> object:
     if isinstance(value, str) and Path(value).is_absolute():
         return Path(value).name
     return value
+
+
+def file_chunks(path: Path) -> Iterator[bytes]:
+    """Yield a file piece by piece."""
+    with path.open("rb") as file:
+        yield from iter(lambda: file.read(_CHUNK), b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """One file of an archive.
+
+    Attributes:
+        name: in the archive.
+        path: the file.
+        content: what to put there instead of the file's own content, or None.
+    """
+
+    name: str
+    path: Path
+    content: bytes | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content piece by piece."""
+        return file_chunks(self.path) if self.content is None else iter([self.content])
+
+
+def zip_chunks(entries: Sequence[Packed]) -> Iterator[bytes]:
+    """Yield a ZIP archive of files, while it is being made.
+
+    Args:
+        entries: the files.
+    """
+    pieces = _Pieces()
+    with zipfile.ZipFile(pieces, "w") as archive:
+        for item in entries:
+            path = item.path
+            kind = zipfile.ZIP_STORED if path.suffix in _STORED else zipfile.ZIP_DEFLATED
+            # With the file's own date and size, as if it had been added whole.
+            info = zipfile.ZipInfo.from_file(path, item.name)
+            info.compress_type = kind
+            # The size must be settled before the entry begins, and videos can be larger than 2 GiB.
+            with archive.open(info, "w", force_zip64=True) as entry:
+                for chunk in item.chunks():
+                    entry.write(chunk)
+                    # After each chunk: the archive is never whole in memory or on disk.
+                    yield from pieces.take()
+            yield from pieces.take()
+    yield from pieces.take()
+
+
+class _Pieces(io.RawIOBase, BinaryIO):
+    """A file that cannot be gone back in, whose content is taken away as it comes."""
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._held.append(bytes(data))
+        return len(data)
+
+    def take(self) -> list[bytes]:
+        held, self._held = self._held, []
+        return held

@@ -147,6 +147,30 @@ def test_every_way_to_end_it_builds_the_files_and_says_where(
     assert (tmp_path / "runs" / "sea" / "overlay.mp4").is_file()
 
 
+def test_all_formats_of_the_commands_are_offered_and_hold_the_names(videos, clip, tmp_path) -> None:
+    process, port = start(videos, tmp_path / "runs", "--save", "coco,cvat,npz")
+    try:
+        client = Client(port)
+        client.post("/api/start")
+        client.post("/api/open", {"video": "sea.mp4"})
+        point = click_on(clip, 1, 0)
+        client.post("/api/click", {"object": 1, "frame": 0, "point": point, "label": 1})
+        client.post("/api/track")
+        client.wait_for("done")
+        client.post("/api/rename", {"object": 1, "name": "clown fish"})
+        listed = client.ask("GET", "/api/files")[1]["files"]
+        names = {item["name"] for item in listed}
+        assert {"coco.json", "cvat.xml", "masks.npz", "prompts.json", "run.json"} == names
+        for name in ("coco.json", "cvat.xml", "prompts.json"):
+            # Named after tracking, and in every file all the same.
+            status, content = client.ask("GET", f"/api/file/{name}")
+            assert status == 200
+            assert b"clown fish" in content, name
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+
+
 def test_a_run_of_a_command_is_opened_with_its_prompts_and_looked_at_as_it_is(
     serve, videos, clip, tmp_path
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 import threading
@@ -218,20 +217,3 @@ class _Crew:
             # Those that have not noticed in time.
             process.kill()
             answers.close()
-
-
-def share_processors(workers: int) -> None:
-    """Let the libraries use only this process's share of the processors.
-
-    Args:
-        workers: processes that work at the same time.
-    """
-    import cv2
-
-    # Each process would take all processors otherwise, and they would wait for each other.
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    cv2.setNumThreads(threads)
-    if "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(threads)

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rvsam_video.batch.tracking import track_many
     from rvsam_video.errors import (
         OutputError,
         PromptError,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from rvsam_video.sinks.base import register_sink
     from rvsam_video.sources import open_source
     from rvsam_video.streaming.engine import VideoSegmenter
-    from rvsam_video.streaming.point_session import track_points
+    from rvsam_video.streaming.points_alone import track_points
     from rvsam_video.streaming.session import Session
     from rvsam_video.trackers import register_tracker
 
@@ -58,7 +59,8 @@ _HOMES = {
     "register_sink": "sinks.base",
     "register_tracker": "trackers",
     "save_prompts": "prompts",
-    "track_points": "streaming.point_session",
+    "track_many": "batch.tracking",
+    "track_points": "streaming.points_alone",
 }
 
 __version__ = "0.1.0"
@@ -85,6 +87,7 @@ __all__ = [
     "register_sink",
     "register_tracker",
     "save_prompts",
+    "track_many",
     "track_points",
 ]
 

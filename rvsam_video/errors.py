@@ -19,6 +19,20 @@ class RvsamError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """Return the sentence on one line: names in it may come from files of strangers."""
+        return on_one_line(super().__str__())
+
+
+def on_one_line(text: str) -> str:
+    """Return a text with escapes in place of line breaks, control characters and half letters."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
 
 class UsageError(RvsamError, ValueError):
     """Something that was asked for makes no sense: a wrong value, an unknown name."""

@@ -48,14 +48,13 @@ def too_large(width: int, height: int) -> str | None:
     )
 
 
-def too_many_masks(count: int, width: int, height: int) -> str | None:
-    """Say why so many masks of one size are not read, likewise."""
+def too_many_masks(pixels: int) -> str | None:
+    """Say why masks are not read that have so many pixels together, likewise."""
     limit = MASKS_TO_PICTURE * max_pixels()
-    pixels = count * width * height
     if pixels <= limit:
         return None
+    enough = -(-pixels // MASKS_TO_PICTURE)
     return (
-        f"{count} masks of {width}x{height} pixels are more than the {limit} pixels that are read; "
-        f"if that is right, set the environment variable {VARIABLE} to at least "
-        f"{-(-pixels // MASKS_TO_PICTURE)}"
+        f"its masks have {pixels} pixels together, more than the {limit} that are read; if that is "
+        f"right, set the environment variable {VARIABLE} to at least {enough}"
     )

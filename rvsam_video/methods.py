@@ -159,7 +159,8 @@ class Method:
             checkpoint=self.tracker_checkpoint,
             words=self.tracker_options,
             settings=changed(entry.settings, self.tracker_options, name),
-            device=self.device,
+            # A device is for networks: a part without one is not asked.
+            device=self.device if entry.network else "auto",
             backend=self.backend,
             instead_of=self._tracker_not_taken(name, preset),
         )
@@ -180,7 +181,8 @@ class Method:
             checkpoint=self.checkpoint,
             words=self.segmenter_options,
             settings=changed(entry.settings, self.segmenter_options, name),
-            device=self.device,
+            # A device is for networks: a part without one is not asked.
+            device=self.device if entry.network else "auto",
             backend=self.backend,
         )
 

@@ -19,6 +19,7 @@ FLOORS = (
     {"cli"},
     {"web", "demos"},
     {"evals", "training"},
+    {"batch"},
     {"runs"},
     {"clips"},
     {"streaming"},

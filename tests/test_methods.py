@@ -123,8 +123,8 @@ def test_a_device_is_for_the_parts_with_a_network():
     assert devices("cotracker1", "grabcut") == ("cuda", "auto")
     assert devices("lucas-kanade", "repvit-sam") == ("auto", "cuda")
     assert devices("cotracker1", "repvit-sam") == ("cuda", "cuda")
-    with pytest.raises(UsageError, match="runs on the CPU"):
-        Method(device="cuda", **PLAIN).resolve().load()
+    # Nothing is there that could run on it, so it does no harm.
+    Method(device="cuda", **PLAIN).resolve().load()
 
 
 def test_settings_of_parts_come_from_words():

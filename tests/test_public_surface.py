@@ -34,6 +34,7 @@ SURFACE = {
     "register_sink",
     "register_tracker",
     "save_prompts",
+    "track_many",
     "track_points",
 }
 """Users' code holds these names: taking one away needs its successor named in CHANGELOG.md."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from ...errors import SourceError
 from .layout import DavisSequence, DavisSet
 from .masks import first_objects
-from .scoring import counted_results, refuse_missing
+from .scoring import counted_results, refuse_missing_masks
 
 
 def refuse_unscorable(chosen: DavisSet, results: Path | None = None) -> None:
@@ -21,7 +21,7 @@ def refuse_unscorable(chosen: DavisSet, results: Path | None = None) -> None:
         SourceError: if a mask is missing, or no sequence has an object.
     """
     for sequence in chosen.sequences if results is not None else ():
-        refuse_missing(counted_results(sequence, Path(results or ""), chosen.task))
+        refuse_missing_masks(counted_results(sequence, Path(results or ""), chosen.task))
     # Lazily: the first object found is enough.
     if not any(first_objects(sequence, chosen.year).any() for sequence in chosen.sequences):
         # Of the numbers that are annotated there, only void can be left.

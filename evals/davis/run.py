@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...batch.processors import share_processors
 from ...errors import SourceError
 from ...json_values import Json
 from ...methods import Pair
@@ -22,7 +23,7 @@ from ...sinks.masks import MaskSink
 from ...sinks.names import MASK_FOLDER, PARTS_FOLDER
 from ...writing import refuse_link, writing
 from ..following import Follower, follower_of, noting_the_end
-from ..workers import Tick, Watch, each, share_processors
+from ..workers import Tick, Watch, each
 from .checks import refuse_unscorable
 from .files import Speed, save_speeds, save_tables
 from .layout import DavisSequence, DavisSet, Year

@@ -89,7 +89,7 @@ class _Frames:
             )
             raise SourceError(msg)
         # All at once, before the first is read.
-        refuse_missing(self._results)
+        refuse_missing_masks(self._results)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], Path]]:
         """Yield the numbers of the annotation (with void), those of the result, and its file."""
@@ -117,7 +117,7 @@ def _counted(task: Task) -> slice:
     return slice(None) if task == "unsupervised" else slice(1, -1)
 
 
-def refuse_missing(results: Sequence[Path]) -> None:
+def refuse_missing_masks(results: Sequence[Path]) -> None:
     """Refuse masks that are not all there.
 
     Raises:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Generic
 
+from ...batch.processors import share_processors
 from ...json_values import Json
 from ...methods import Part
 from ...runs.folder import RunFolder
@@ -18,7 +19,7 @@ from ...segmenters.sam.automatic import with_everything_mode
 from ...segmenters.sam.segmenter import SamSegmenter
 from ...writing import writing
 from ..following import noting_the_end
-from ..workers import Item, Tick, Watch, each, share_processors
+from ..workers import Item, Tick, Watch, each
 
 _NOTE_EVERY = 5.0
 """Seconds between two notes of the time in `run.json`: a set has thousands of pictures."""
@@ -96,7 +97,7 @@ class Work(Generic[Item]):
         return seconds
 
 
-def work_through(
+def go_through(
     items: Sequence[Item],
     work: Work[Item],
     folder: RunFolder,

@@ -113,4 +113,4 @@ def _print_table(measured: Sequence[SegmenterSpeed], counts: Sequence[int]) -> N
             f"{speed.frames_per_second(count):.2f} with {count} object{'s' * (count > 1)}"
             for count in counts
         )
-        click.echo(f"{speed.name} on {speed.backend}: expect {rates} frames per second")
+        click.echo(f"{speed.name} on {speed.backend}: expect frames per second: {rates}")

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from rvsam_video.cli.methods import MethodArguments, make_ready, method_of, method_options
+from rvsam_video.cli.titles import TitledCommand
 
 if TYPE_CHECKING:
     from rvsam_video.demos.run import DemoReport
 
 
-@click.command("demo")
+@click.command("demo", cls=TitledCommand)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

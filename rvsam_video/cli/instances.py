@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from rvsam_video.cli.methods import OPEN_CHOICE, MethodArguments, method_of, method_options
+from rvsam_video.cli.titles import TitledCommand
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ EVERYTHING = "repvit-sam"
 """What finds objects unless told otherwise: one with everything mode, which `auto` may not be."""
 
 
-@click.command("instances", context_settings={"max_content_width": 100})
+@click.command("instances", cls=TitledCommand, context_settings={"max_content_width": 100})
 @click.argument("source")
 @click.option(
     "--out",
@@ -42,6 +44,7 @@ EVERYTHING = "repvit-sam"
     help="Look for new objects in every so many frames; 0: in the first only.",
 )
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
+@click.option("--overwrite", is_flag=True, help="Replace the file of results if it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(
@@ -51,18 +54,21 @@ def command(
     most: int,
     propose_every: int,
     max_frames: int | None,
+    overwrite: bool,
     as_json: bool,
     debug: bool,  # noqa: ARG001
     **given: Unpack[MethodArguments],
 ) -> None:
     """Find everything in SOURCE, a video file or a folder of images, and follow it.
 
-    Needs a learned segmenter; SOURCE is read several times.
+    Needs a learned segmenter; SOURCE is read several times. After an interruption the same command
+    goes on with the next frame that is looked at for new objects.
 
     \b
     Example:
       rvsam-video instances clip.mp4 --propose-every 30 --out clip.json
     """  # noqa: D301 (click reads \b)
+    from rvsam_video.cli.ending import tell
     from rvsam_video.cli.methods import make_ready, say_licences
     from rvsam_video.clips.instances import (
         InstanceOptions,
@@ -70,11 +76,17 @@ def command(
         automatic_proposals,
         instance_settings,
     )
+    from rvsam_video.clips.kept import KeptInstances
+    from rvsam_video.runs.identity import fingerprint
 
     if given["segmenter"] == OPEN_CHOICE and given["preset"] is None:
         given["segmenter"] = EVERYTHING
     pair = method_of(given).resolve()
     read = _reading(source, max_frames)
+    options = InstanceOptions(most=most, propose_every=propose_every)
+    # What costs nothing first: a folder that cannot be written should not show after hours.
+    _refuse_bad_out(out, overwrite=overwrite)
+    print_of = fingerprint(Path(source)) if Path(source).exists() else None
     make_ready(pair.parts, shown=not as_json)
     if not as_json:
         click.echo(str(pair), err=True)
@@ -85,14 +97,51 @@ def command(
         network,
         automatic_proposals(network),
         instance_settings(None if given["preset"] is None else pair.settings),
-        InstanceOptions(most=most, propose_every=propose_every),
+        options,
     )
-    found = engine.segment(read)
+    identity = {
+        "source": str(Path(source).resolve()),
+        "fingerprint": print_of,
+        "max_frames": max_frames,
+        "options": asdict(options),
+        **pair.identity(),
+        "settings": engine.settings.to_dict(),
+    }
+    kept = KeptInstances(out, identity)
+    if kept.found and not as_json:
+        click.echo(f"going on behind frame {max(kept.found)}", err=True)
+    try:
+        found = engine.segment(read, known=kept.found, keep=kept.keep)
+    except KeyboardInterrupt:
+        tell(f"stopped; the same command goes on from here ({out})", err=True)
+        raise
     _write(out, source, found)
+    kept.remove()
     if as_json:
         click.echo(json.dumps({"event": "done", "instances": len(found), "file": str(out)}))
     else:
         click.echo(f"{len(found)} objects; their masks are in {out}")
+
+
+def _refuse_bad_out(out: Path, *, overwrite: bool) -> None:
+    """Refuse a file of results that could not be written in the end.
+
+    Raises:
+        OutputError: if it is there already, or its folder cannot be written.
+    """
+    from rvsam_video.errors import OutputError
+    from rvsam_video.writing import replacing, writing
+
+    if out.exists() and not overwrite:
+        msg = f"{out} is there already; use --overwrite to replace it, or another --out"
+        raise OutputError(msg)
+    with writing(out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    # Tried under a name of its own, since systems differ in what they say of rights.
+    probe = out.with_name(f".{out.name}.probe")
+    with replacing(probe, durable=False) as temporary:
+        temporary.touch()
+    probe.unlink()
 
 
 def _reading(source: str, max_frames: int | None) -> Source:
@@ -100,12 +149,15 @@ def _reading(source: str, max_frames: int | None) -> Source:
 
     Raises:
         UsageError: if it can be read only once.
+        SourceError: if it cannot be read.
     """
     from rvsam_video.sources import open_source
 
     if source == "-" or source.isdigit() or "://" in source:
         msg = f"{source} can be read only once; give a video file or a folder of images"
         raise UsageError(msg)
+    with open_source(source):
+        pass  # a wrong path should not wait for the download of weights
 
     def read() -> Iterator[Frame]:
         with open_source(source) as frames:

@@ -17,6 +17,9 @@ from rvsam_video.errors import RvsamError
 
 _GROUPS = "rvsam_video.cli.benchmarks.groups"
 _COMMANDS = {
+    "batch": Later(
+        "rvsam_video.cli.batch", "Follow objects through many clips, by many workers and machines."
+    ),
     "bench": Later(
         "rvsam_video.cli.bench", "Time the learned segmenters on this machine; needs no weights."
     ),

@@ -11,6 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from rvsam_video.sources.base import BadFrames, Reader
+    from rvsam_video.sources.part import ClipPart
+    from rvsam_video.streaming.directions import AskedDirection
 
 RUNS = Path("rvsam-runs")
 
@@ -19,21 +21,51 @@ _WILD = re.compile(r"[*?\[]|%[0-9]*d")
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-class RunArguments(TypedDict):
-    """What `run_options` gives a command, under the names that `CommonOptions` has for it."""
+class ClipArguments(TypedDict):
+    """What `clip_options` gives a command: how clips are read."""
 
-    source: str
-    overwrite: bool
     max_frames: int | None
     fps: float | None
     reader: Reader
     on_bad_frame: BadFrames
+    start: str | None
+    end: str | None
+    stride: int
+    longest_side: int | None
+    direction: AskedDirection
+
+
+class RunArguments(ClipArguments):
+    """What `run_options` gives a command."""
+
+    source: str
+    overwrite: bool
     live: Literal["drop", "block"] | None
     reconnect: float
 
 
-_RUN_OPTIONS = (
-    click.option("--overwrite", is_flag=True, help="Start again where another run has been."),
+class ClipReading(TypedDict):
+    """What `reading_of_clip` gives, under the names that `CommonOptions` has for it."""
+
+    max_frames: int | None
+    fps: float | None
+    reader: Reader
+    on_bad_frame: BadFrames
+    part: ClipPart
+    longest_side: int | None
+    direction: AskedDirection
+
+
+class RunReading(ClipReading):
+    """What `reading_of` gives, likewise."""
+
+    source: str
+    overwrite: bool
+    live: Literal["drop", "block"] | None
+    reconnect: float
+
+
+_CLIP_OPTIONS = (
     click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames."),
     click.option(
         "--fps",
@@ -54,6 +86,38 @@ _RUN_OPTIONS = (
         show_default=True,
         help="Go on after a damaged frame, or end with what there is.",
     ),
+    click.option(
+        "--start",
+        metavar="PLACE",
+        help="Begin at this frame (300) or time (12.5s, 00:01:20); numbers and times stay those "
+        "of the source.",
+    ),
+    click.option("--end", metavar="PLACE", help="End before this frame or time."),
+    click.option(
+        "--stride",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Take one frame in so many.",
+    ),
+    click.option(
+        "--longest-side",
+        type=click.IntRange(32),
+        metavar="PIXELS",
+        help="Work on smaller pictures; results keep the size of the source.",
+    ),
+    click.option(
+        "--direction",
+        type=click.Choice(["auto", "both", "forward", "backward"]),
+        default="auto",
+        show_default=True,
+        help="In which direction of time things are followed from their prompts. auto: both where "
+        "something begins behind the first frame and the source can be read again, else forward.",
+    ),
+)
+
+_RUN_OPTIONS = (
+    click.option("--overwrite", is_flag=True, help="Start again where another run has been."),
     click.option(
         "--live",
         is_flag=False,
@@ -97,22 +161,47 @@ def with_options(
     return function
 
 
+def clip_options(function: _Function) -> _Function:
+    """Add the options of `ClipArguments`."""
+    return with_options(function, _CLIP_OPTIONS)
+
+
 def run_options(function: _Function) -> _Function:
     """Add SOURCE and the options of `RunArguments`."""
-    return click.argument("source")(with_options(function, _RUN_OPTIONS))
+    return click.argument("source")(with_options(function, (*_RUN_OPTIONS, *_CLIP_OPTIONS)))
 
 
-def reading_of(given: RunArguments) -> RunArguments:
-    """Return only what `run_options` gave, for options that know nothing else."""
+def reading_of_clip(given: ClipArguments) -> ClipReading:
+    """Return only what `clip_options` gave, for options that know nothing else.
+
+    Raises:
+        UsageError: if a place in the video cannot be read.
+    """
+    from rvsam_video.sources.part import part_of
+
     return {
-        "source": given["source"],
-        "overwrite": given["overwrite"],
         "max_frames": given["max_frames"],
         "fps": given["fps"],
         "reader": given["reader"],
         "on_bad_frame": given["on_bad_frame"],
+        "part": part_of(given["start"], given["end"], given["stride"]),
+        "longest_side": given["longest_side"],
+        "direction": given["direction"],
+    }
+
+
+def reading_of(given: RunArguments) -> RunReading:
+    """Return only what `run_options` gave, likewise.
+
+    Raises:
+        UsageError: if a place in the video cannot be read.
+    """
+    return {
+        "source": given["source"],
+        "overwrite": given["overwrite"],
         "live": given["live"],
         "reconnect": given["reconnect"],
+        **reading_of_clip(given),
     }
 
 

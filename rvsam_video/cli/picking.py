@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rvsam_video.errors import OutputError, UsageError
+from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
     from rvsam_video.runs.objects import RunOptions
@@ -17,6 +17,8 @@ PORT = 7860
 def open_page(options: RunOptions, *, as_json: bool) -> int:
     """Serve the page for one source until Ctrl-C; return the exit code.
 
+    A run that is in the folder already is opened for corrections.
+
     Args:
         options: of the run; prompts are clicked on the page.
         as_json: whether machines read the output.
@@ -24,7 +26,6 @@ def open_page(options: RunOptions, *, as_json: bool) -> int:
     Raises:
         UsageError: if the source is standard input, or the page cannot be served.
         SourceError: if the source cannot be read.
-        OutputError: if the folder holds another run.
     """
     from rvsam_video.cli.methods import make_ready
     from rvsam_video.cli.progress import reporter_for
@@ -41,9 +42,6 @@ def open_page(options: RunOptions, *, as_json: bool) -> int:
     out = options.out
     if options.source == "-":
         raise UsageError("standard input cannot be clicked on; save the video to a file first")
-    if (out / RUN_FILE).exists() and not options.overwrite:
-        msg = f"{out} holds a run; use --overwrite to replace it, or another folder with --out"
-        raise OutputError(msg)
     pair = streaming_pair(options.method)
     create_sinks(options.save, out)
     with options.open():
@@ -52,8 +50,9 @@ def open_page(options: RunOptions, *, as_json: bool) -> int:
     settings = WebSettings(
         source=options.source,
         out=out,
+        workspace=out.parent,
+        shared=True,
         port=free_port(PORT),
-        max_visitors=1,
         run=replace(options, save=save),
     )
     make_ready(pair.parts, shown=not as_json)

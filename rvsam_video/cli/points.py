@@ -22,6 +22,7 @@ from rvsam_video.cli.options import (
     run_name,
     run_options,
 )
+from rvsam_video.cli.titles import TitledCommand
 
 if TYPE_CHECKING:
     from rvsam_video.prompts.masks import MaskMode
@@ -36,7 +37,7 @@ class PointArguments(RunArguments, TrackerArguments):
 _NAMES_FRAME = re.compile(r"@[0-9]{1,10}((\.[0-9]*)?s)?$")
 
 
-@click.command("points", context_settings={"max_content_width": 100})
+@click.command("points", cls=TitledCommand, context_settings={"max_content_width": 100})
 @click.option(
     "--grid",
     type=click.IntRange(1, 300),
@@ -52,6 +53,7 @@ _NAMES_FRAME = re.compile(r"@[0-9]{1,10}((\.[0-9]*)?s)?$")
 )
 @click.option(
     "--point",
+    "--points",
     "points",
     multiple=True,
     metavar="[OBJ:]X,Y[@FRAME]",

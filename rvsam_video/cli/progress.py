@@ -38,6 +38,10 @@ class Reporter(ClosesItself, ABC):
         """Show that `done` frames are there."""
 
     @abstractmethod
+    def part(self, number: int, name: str, done: int) -> None:
+        """Show how many frames of a clip one of several workers has done."""
+
+    @abstractmethod
     def end(self, summary: Mapping[str, object], lines: list[str]) -> None:
         """Show how it ended: values for machines, lines for people."""
 
@@ -50,6 +54,7 @@ class JsonReporter(Reporter):
         self._first = 0
         self._began = time.monotonic()
         self._shown = -JSON_INTERVAL
+        self._parts: dict[int, float] = {}
 
     def close(self) -> None:
         """Nothing to put away."""
@@ -71,6 +76,13 @@ class JsonReporter(Reporter):
         self._shown = now
         fps = (done - self._first) / max(now, 1e-9)
         self._print({"event": "progress", "done": done, "total": self._total, "fps": round(fps, 2)})
+
+    def part(self, number: int, name: str, done: int) -> None:
+        """Print a progress event of a worker, at most one per `JSON_INTERVAL` and worker."""
+        now = time.monotonic()
+        if now - self._parts.get(number, -JSON_INTERVAL) >= JSON_INTERVAL:
+            self._parts[number] = now
+            self._print({"event": "progress", "worker": number, "clip": name, "done": done})
 
     def end(self, summary: Mapping[str, object], lines: list[str]) -> None:  # noqa: ARG002
         """Print a done event with the whole summary."""
@@ -98,6 +110,7 @@ class BarReporter(Reporter):
         self._bar = Progress(*_columns(frames=frames), console=console, transient=True)
         self._what = what
         self._task: TaskID | None = None
+        self._parts: dict[int, TaskID] = {}
 
     def close(self) -> None:
         """Take the bar away."""
@@ -116,6 +129,15 @@ class BarReporter(Reporter):
         """Move the bar."""
         if self._task is not None:
             self._bar.update(self._task, completed=done)
+
+    def part(self, number: int, name: str, done: int) -> None:
+        """Move the line of a worker."""
+        if number not in self._parts:
+            self._parts[number] = self._bar.add_task("", total=None)
+            self._bar.start()
+        self._bar.update(
+            self._parts[number], description=f"worker {number}: {name}", completed=done
+        )
 
     def end(self, summary: Mapping[str, object], lines: list[str]) -> None:  # noqa: ARG002
         """Print the closing lines on standard output."""
@@ -165,6 +187,13 @@ class LineReporter(Reporter):
         if self._total is not None and rate > 0:
             line += f", {max(0, self._total - done) / rate:.0f} s left"
         self.say(line)
+
+    def part(self, number: int, name: str, done: int) -> None:
+        """Print a line, at most one per `LINE_INTERVAL` for all workers."""
+        now = time.monotonic()
+        if now - self._shown >= LINE_INTERVAL:
+            self._shown = now
+            self.say(f"worker {number}: {name}, {done} {self._unit}")
 
     def end(self, summary: Mapping[str, object], lines: list[str]) -> None:  # noqa: ARG002
         """Print the closing lines on standard output."""

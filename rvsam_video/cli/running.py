@@ -69,19 +69,49 @@ def summary_values(summary: RunSummary) -> dict[str, object]:
         "files": [str(path) for path in summary.files],
         "counts": summary.counts,
         "messages": list(summary.messages),
+        "objects": {key: dict(seen) for key, seen in summary.objects.items()},
         "look_at": [asdict(doubt) for doubt in summary.look_at],
     }
 
 
 def summary_lines(summary: RunSummary) -> list[str]:
     """Return how a run ended, for people."""
-    speed = f"{summary.frames} frames in {summary.seconds:.1f} s"
-    speed += f" ({summary.frames_per_second:.1f} fps)" if summary.frames else ""
     from rvsam_video.runs.doubts import sentence
+    from rvsam_video.sources.base import count
 
+    speed = f"{count(summary.frames, 'frame')} in {summary.seconds:.1f} s"
+    speed += f" ({summary.frames_per_second:.1f} fps)" if summary.frames else ""
     look = [text] if (text := sentence(summary.look_at)) else []
     if summary.status == "complete":
-        return [f"{speed}; results are in {summary.folder}", *look]
-    if not summary.again:
-        return [*look, f"stopped after {speed}; what was tracked is in {summary.folder}"]
-    return [*look, f"stopped after {speed}; the same command goes on from here ({summary.folder})"]
+        first = f"{speed}; results are in {summary.folder}"
+    elif summary.again:
+        first = f"stopped after {speed}; the same command goes on from here ({summary.folder})"
+    else:
+        first = f"stopped after {speed}; what was tracked is in {summary.folder}"
+    return [first, *_object_lines(summary), *look, *_look_line(summary)]
+
+
+_LOOKED_AT_FIRST = ("overlay.mp4", "contact_sheet.png", "side-by-side.mp4", "cutout.mp4", "masks")
+"""What shows at a glance whether a run went well, the best first."""
+
+_MOST_OBJECTS = 20
+"""Lines on single objects; with more of them the plots tell more."""
+
+
+def _object_lines(summary: RunSummary) -> list[str]:
+    from rvsam_video.sources.base import count
+
+    lines = []
+    for key, seen in list(summary.objects.items())[:_MOST_OBJECTS]:
+        named = f" ({summary.names[key]})" if key in summary.names else ""
+        hidden, low = seen["hidden"], seen["low_score"]
+        line = f"object {key}{named}: hidden in {hidden} of {count(seen['frames'], 'frame')}"
+        lines.append(f"{line}, of low score in {low}" if low else line)
+    more = len(summary.objects) - _MOST_OBJECTS
+    return [*lines, f"and {count(more, 'more object')}"] if more > 0 else lines
+
+
+def _look_line(summary: RunSummary) -> list[str]:
+    found = (summary.folder / name for name in _LOOKED_AT_FIRST)
+    path = next((path for path in found if path.exists()), None)
+    return [] if path is None else [f"look at {path} first"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
@@ -21,12 +22,14 @@ from rvsam_video.cli.options import (
     run_name,
     run_options,
 )
+from rvsam_video.cli.titles import TitledCommand
 from rvsam_video.errors import PromptError, UsageError
 from rvsam_video.sinks.names import DEFAULT_SINKS, SINK_NAMES
 
 if TYPE_CHECKING:
     from rvsam_video.prompts.masks import MaskMode
     from rvsam_video.prompts.prompt import Prompt
+    from rvsam_video.runs.objects import RunOptions
 
 PICK = "pick"
 """Value of a bare `--points`."""
@@ -36,9 +39,10 @@ class TrackArguments(RunArguments, MethodArguments):
     """The options that other commands have as well."""
 
 
-@click.command("track", context_settings={"max_content_width": 100})
+@click.command("track", cls=TitledCommand, context_settings={"max_content_width": 100})
 @click.option(
     "--points",
+    "--point",
     multiple=True,
     is_flag=False,
     flag_value=PICK,
@@ -46,6 +50,13 @@ class TrackArguments(RunArguments, MethodArguments):
     help="Points in pixels; LABEL 1 is on the object, 0 off it. Repeatable. "
     "Or a prompt file (.json), or a SAM-PT query-point file (.txt). "
     "Bare: opens a page to click on (needs rvsam-video[web]).",
+)
+@click.option(
+    "--points-file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A prompt file (.json) or SAM-PT query-point file (.txt), as for --points. Repeatable.",
 )
 @click.option(
     "--box",
@@ -98,6 +109,7 @@ class TrackArguments(RunArguments, MethodArguments):
 def command(  # noqa: PLR0913 (one parameter per option)
     *,
     points: tuple[str, ...],
+    files: tuple[Path, ...],
     boxes: tuple[str, ...],
     masks: tuple[str, ...],
     names: tuple[str, ...],
@@ -127,6 +139,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     from rvsam_video.cli.running import run_and_report
     from rvsam_video.runs.objects import RunOptions, run
 
+    points = (*points, *map(_prompt_file, files))
     folder = out or RUNS / run_name(given["source"])
     if given["overwrite"]:
         refuse_own_results(folder, (given["source"], *points, *masks))
@@ -144,8 +157,16 @@ def command(  # noqa: PLR0913 (one parameter per option)
     if picking:
         from rvsam_video.cli.picking import open_page
 
-        return open_page(options, as_json=as_json)
+        return open_page(_for_the_page(options), as_json=as_json)
     return run_and_report(partial(run, options), as_json=as_json)
+
+
+def _prompt_file(path: Path) -> str:
+    # Anything else would be read as a point, and refused by words that do not speak of files.
+    if path.suffix.lower() not in {".json", ".txt"}:
+        msg = f"--points-file is {path}; give a prompt file (.json) or a query-point file (.txt)"
+        raise UsageError(msg)
+    return str(path)
 
 
 class _Words(NamedTuple):
@@ -187,6 +208,25 @@ def _refuse_more_than_the_page(
             "alone, or give every point as X,Y"
         )
         raise UsageError(msg)
+
+
+def _for_the_page(options: RunOptions) -> RunOptions:
+    """Refuse what the page does not do; it goes forward from where one stands.
+
+    Raises:
+        UsageError: if a part, a size or going backward was asked for.
+    """
+    if (
+        not options.part.whole
+        or options.longest_side is not None
+        or options.direction in ("both", "backward")
+    ):
+        msg = (
+            "the page shows whole videos at their size and goes forward; give --start, --end, "
+            "--stride, --longest-side and --direction together with points as X,Y"
+        )
+        raise UsageError(msg)
+    return replace(options, direction="forward")
 
 
 def _colour(text: str) -> tuple[int, int, int]:

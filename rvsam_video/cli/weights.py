@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from rvsam_video.weights.download import Progress
     from rvsam_video.weights.fetch import PublishedWeights
 
+_JUDGEMENTS = {
+    "published": "ok",
+    "first seen": "unchanged since it was first seen (nobody published its hash)",
+    None: "readable, but nobody published its hash: noted for later looks",
+}
+"""What is said of a file that was held against a hash, by which one it was."""
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -103,23 +110,27 @@ def verify_weights(
 ) -> int:
     """Compare weights with their hashes: those named, or all that are here.
 
+    Where nobody published a hash, the one of the first look is noted, and held to from then on.
     Returns 1 if a file is not what it should be, or not there.
     """
-    from rvsam_video.weights.fetch import PUBLISHED, cached_file, verify
+    from rvsam_video.weights.fetch import PUBLISHED, cached_file, held_against, verify
 
     present = [name for name, entry in PUBLISHED.items() if cached_file(entry, cache).is_file()]
     wrong = 0
     for entry in _entries(names or tuple(present)):
-        path, problem, sha256 = cached_file(entry, cache), "", ""
+        path, problem, sha256, against = cached_file(entry, cache), "", "", None
         try:
+            against = held_against(entry, path)
             sha256 = verify(entry, path)
         except WeightsError as error:
             problem, wrong = str(error), wrong + 1
         if as_json:
             facts = {"name": entry.name, "path": str(path), "sha256": sha256, "problem": problem}
-            click.echo(json.dumps({"event": "verified", "ok": not problem, **facts}))
+            # Of a file that nothing is known of nobody can say that it is right.
+            ok = None if not problem and against is None else not problem
+            click.echo(json.dumps({"event": "verified", "ok": ok, "against": against, **facts}))
         else:
-            click.echo(f"{entry.name}  {problem or f'ok  sha256 {sha256}'}")
+            click.echo(f"{entry.name}  {problem or f'{_JUDGEMENTS[against]}  sha256 {sha256}'}")
     if not names and not present and not as_json:
         click.echo("there are no weights in the cache")
     return 1 if wrong else 0

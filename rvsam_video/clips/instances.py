@@ -9,7 +9,7 @@ Source: `sam_pt/vis_eval` and `sam_pt/modeling/vis_to_vos_adapter.py` of SysCV/s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -186,12 +186,21 @@ class InstanceSegmenter:
                 tracker, segmenter, self.settings, restarts, rule=self._rule
             )
 
-    def segment(self, source: Source, size: Size | None = None) -> list[Instance]:
+    def segment(
+        self,
+        source: Source,
+        size: Size | None = None,
+        *,
+        known: Mapping[int, Sequence[Instance]] | None = None,
+        keep: Callable[[int, Sequence[Instance]], None] = lambda _position, _found: None,
+    ) -> list[Instance]:
         """Return the objects of a clip in the order in which they were found; maybe none.
 
         Args:
             source: begins to read the clip; called several times.
             size: (width, height) of the masks, None for that of the clip.
+            known: what `keep` was told by an earlier call that was interrupted.
+            keep: is told what was found in each frame that was looked at, by the frame's position.
 
         Raises:
             SourceError: if the clip has no frame.
@@ -206,6 +215,9 @@ class InstanceSegmenter:
                 if not self.options.propose_every:
                     break
                 continue
+            if known is not None and position in known:
+                instances += known[position]
+                continue
             missing = self.options.most - len(instances)
             new = self._new_masks(clip.resized(original).image, instances, position)
             objects = [
@@ -214,8 +226,9 @@ class InstanceSegmenter:
                 # followed is not compared with what is known.
                 for k, mask in enumerate(islice(new, missing))
             ]
-            if objects:
-                instances += self._follow(source, objects, size)
+            followed = self._follow(source, objects, size) if objects else []
+            keep(position, followed)
+            instances += followed
         return instances
 
     def _looks_at(self, position: int) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rvsam_video.errors import PromptError
+from rvsam_video.limits import too_large, too_many_masks
 from rvsam_video.mask_rle import MAX_SIDE, decode_mask, encode_mask
 from rvsam_video.prompts.json_place import JsonPlace
 from rvsam_video.prompts.masks import load_mask
@@ -69,7 +70,17 @@ def prompts_from_json(document: object, folder: Path | None = None) -> list[Prom
         root["source"].text("the name of a video")
     frame_size = _size(root["frame_size"], "[width, height]") if "frame_size" in root else None
     places = root["prompts"].items(0, None, "a list of prompts")
-    return [_prompt(place, folder, frame_size) for place in places]
+    prompts = []
+    masks = 0
+    for place in places:
+        prompts.append(_prompt(place, folder, frame_size))
+        mask = prompts[-1].mask
+        if mask is not None:
+            # Together: a few bytes each can ask for the memory of a picture.
+            masks += mask.size
+            if (reason := too_many_masks(masks)) is not None:
+                raise PromptError(f"the file cannot be read up to {place.place}: {reason}")
+    return prompts
 
 
 def _entry(prompt: Prompt) -> dict[str, Any]:
@@ -153,6 +164,8 @@ def _mask(place: JsonPlace, folder: Path | None, object_id: int) -> NDArray[np.b
     fields = place.fields({"size", "counts"}, set())
     height, width = _size(fields["size"], "[height, width]")
     counts = fields["counts"].text("the run lengths of a mask")
+    if (reason := too_large(width, height)) is not None:
+        raise PromptError(f"{place.place} cannot be read: {reason}")
     try:
         return decode_mask(counts, height, width)
     except ValueError as error:

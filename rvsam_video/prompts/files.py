@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rvsam_video.errors import PromptError
+from rvsam_video.limits import VARIABLE, max_pixels
 from rvsam_video.prompts.as_json import prompts_from_json, prompts_to_json
 from rvsam_video.prompts.prompt import Prompt
 
@@ -71,11 +72,20 @@ def read_text(path: Path) -> str:
     """Return the text of a small file that a person made.
 
     Raises:
-        PromptError: if it cannot be read, or is not UTF-8 text.
+        PromptError: if it cannot be read, is not UTF-8 text, or is too large.
     """
     try:
+        # Read whole it takes many times its size; 100 000 points are 3 MB.
+        if (size := path.stat().st_size) > max_pixels():
+            msg = (
+                f"{path} has {size} bytes, more than the {max_pixels()} that are read; if that is "
+                f"right, set the environment variable {VARIABLE} to at least {size}"
+            )
+            raise PromptError(msg)
         # Some editors begin UTF-8 files with a byte order mark.
         return path.read_text(encoding="utf-8-sig")
+    except PromptError:
+        raise
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         msg = f"{path} cannot be read: {reason}"

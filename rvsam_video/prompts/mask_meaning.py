@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.uint8] | NDArray[np.uint16]
-Mask = NDArray[np.bool_]
+GreyValues = NDArray[np.uint8] | NDArray[np.uint16]
+_Mask = NDArray[np.bool_]
 
 _FEW = 8
 """With up to so many shades they must also surround a region of the brightest one."""
@@ -31,7 +31,7 @@ _ONE_COLOUR = 24
 """How far pixels may be from shades of one colour, for rounding and compression."""
 
 
-def is_soft(values: Values) -> bool:
+def is_soft(values: GreyValues) -> bool:
     """Whether grey values are shades of one object, and no numbers of objects.
 
     Args:
@@ -52,29 +52,29 @@ def is_soft(values: Values) -> bool:
     return bool(distinct > _FEW or counts.argmax() == top)
 
 
-def _between(values: Values, side: int) -> Mask:
+def _between(values: GreyValues, side: int) -> _Mask:
     """Return where a pixel is strictly between the extremes of the window around it."""
-    import cv2
+    import cv2  # late: most runs have no mask
 
     window = np.ones((side, side), np.uint8)
     low, high = cv2.erode(values, window), cv2.dilate(values, window)
     return np.asarray((low < values) & (values < high))
 
 
-def _is_smooth(values: Values) -> bool:
+def _is_smooth(values: GreyValues) -> bool:
     steps = [np.abs(np.diff(values.astype(np.int32), axis=axis)).ravel() for axis in (0, 1)]
     moving = np.concatenate([step[step > 0] for step in steps])
     return bool((moving <= int(values.max()) / _SMOOTH_STEP).mean() > _NEARLY_ALL)
 
 
-def bright_part(values: Values) -> Mask:
+def bright_part(values: GreyValues) -> _Mask:
     """Return the pixels that are at least half as bright as the brightest one, (H, W) bool."""
     return np.asarray(values >= max(1.0, int(values.max()) / 2))
 
 
-def _bodies(values: Values) -> Mask:
+def _bodies(values: GreyValues) -> _Mask:
     """Return the pixels of regions that are at least 3x3 pixels of one value."""
-    import cv2
+    import cv2  # late, likewise
 
     window = np.ones((3, 3), np.uint8)
     flat = (cv2.erode(values, window) == cv2.dilate(values, window)).astype(np.uint8)
@@ -82,7 +82,7 @@ def _bodies(values: Values) -> Mask:
     return np.asarray(cv2.dilate(flat, window) > 0)
 
 
-def without_slivers(numbers: Values) -> Values:
+def without_slivers(numbers: GreyValues) -> GreyValues:
     """Give the in-between numbers of an index map that was interpolated to the objects they edge.
 
     Args:
@@ -105,23 +105,23 @@ def without_slivers(numbers: Values) -> Values:
     return cleaned
 
 
-def _touching(one: Mask, other: Mask) -> int:
+def _touching(one: _Mask, other: _Mask) -> int:
     """Return how many sides of pixels lie between two masks."""
     down = (one[:-1] & other[1:], other[:-1] & one[1:])
     right = (one[:, :-1] & other[:, 1:], other[:, :-1] & one[:, 1:])
     return sum(int(np.count_nonzero(sides)) for sides in (*down, *right))
 
 
-def _nearest(values: Values, where: Mask) -> Values:
+def _nearest(values: GreyValues, where: _Mask) -> GreyValues:
     """Return for every pixel the value of the nearest pixel in a mask that is not empty."""
-    import cv2
+    import cv2  # late, likewise
 
     _, labels = cv2.distanceTransformWithLabels(
         (~where).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     table = np.zeros(int(labels.max()) + 1, values.dtype)
     table[labels[where]] = values[where]
-    nearest: Values = table[labels]
+    nearest: GreyValues = table[labels]
     return nearest
 
 
@@ -180,7 +180,7 @@ def _of_edge(codes: NDArray[np.int64]) -> int:
 
 
 def _nearest_colours(
-    colours: NDArray[np.uint8], codes: NDArray[np.int64], table: NDArray[np.int64], bodies: Mask
+    colours: NDArray[np.uint8], codes: NDArray[np.int64], table: NDArray[np.int64], bodies: _Mask
 ) -> NDArray[np.uint8]:
     numbers = np.zeros(codes.shape, np.uint8)
     for number, code in enumerate(table):

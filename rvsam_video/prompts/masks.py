@@ -14,7 +14,7 @@ from rvsam_video.errors import PromptError
 from rvsam_video.limits import too_many_masks
 from rvsam_video.palette import davis_palette
 from rvsam_video.prompts.mask_meaning import (
-    Values,
+    GreyValues,
     bright_part,
     flat_colours,
     is_soft,
@@ -115,7 +115,7 @@ class _Reading:
             return self._coloured(picture.pixels.astype(np.uint8))
         return self._grey(picture.pixels)
 
-    def _plain_numbers(self) -> Values:
+    def _plain_numbers(self) -> GreyValues:
         if self._picture.kind == "colour":
             msg = (
                 f"the mask {self._path} is a colour picture, whose pixels have no numbers; save it "
@@ -142,7 +142,7 @@ class _Reading:
                 return self._soft(bright)
         return self._numbered(pixels)
 
-    def _grey(self, grey: Values) -> _Objects:
+    def _grey(self, grey: GreyValues) -> _Objects:
         if self._picture.lossy:
             return self._lossy(grey)
         numbers = np.unique(grey[grey != 0]).tolist()
@@ -160,7 +160,7 @@ class _Reading:
             )
         return self._numbered(cleaned)
 
-    def _lossy(self, grey: Values) -> _Objects:
+    def _lossy(self, grey: GreyValues) -> _Objects:
         if grey.max() < _DARKEST_JPEG:
             msg = (
                 f"the mask {self._path} is a JPEG whose brightest pixel is {grey.max()} of 255; "
@@ -169,7 +169,7 @@ class _Reading:
             raise PromptError(msg)
         return {1: bright_part(grey)}
 
-    def _soft(self, grey: Values) -> _Objects:
+    def _soft(self, grey: GreyValues) -> _Objects:
         top = int(grey.max())
         # So dark a picture is made of numbers, of which the highest is that of the object.
         number = top if top <= HIGHEST_COUNTED else 1
@@ -241,7 +241,7 @@ class _Reading:
             )
             raise PromptError(msg)
         # Small files can ask for a picture's memory for each of many numbers.
-        if (reason := too_many_masks(len(ids), numbers.shape[1], numbers.shape[0])) is not None:
+        if (reason := too_many_masks(len(ids) * numbers.size)) is not None:
             raise PromptError(f"the mask {self._path} cannot be read: {reason}")
         return {number: np.asarray(numbers == number) for number in ids}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rvsam_video.errors import OutputError
+from rvsam_video.errors import OutputError, RvsamError
 from rvsam_video.json_values import Json, as_json
 from rvsam_video.sinks.base import Mark
 from rvsam_video.writing import replacing
@@ -101,3 +102,27 @@ def _read(path: Path) -> Checkpoint:
 
 def _unusable(path: Path, reason: str) -> OutputError:
     return OutputError(f"cannot go on from {path}: {reason}; use --overwrite to start again")
+
+
+@contextmanager
+def trusted(folder: Path) -> Iterator[None]:
+    """Say in one sentence when the working files that a run goes on from do not fit together.
+
+    Whoever changed one may have made anything of it, so any error can follow.
+
+    Args:
+        folder: the run folder.
+
+    Raises:
+        OutputError: in place of any error but those meant for people.
+    """
+    try:
+        yield
+    except RvsamError:
+        raise
+    except Exception as error:
+        msg = (
+            f"cannot go on with {folder}: its working files are damaged or were changed "
+            f"({type(error).__name__}: {error}); use --overwrite to start again"
+        )
+        raise OutputError(msg) from error

@@ -10,8 +10,7 @@ from rvsam_video.frame import Frame
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.sources import prefetch
 from rvsam_video.sources.base import FrameSource
-from rvsam_video.sources.prefetching import Prefetch
-from rvsam_video.streaming.engine import DECODE_AHEAD
+from rvsam_video.sources.prefetching import DECODE_AHEAD, Prefetch
 
 
 class Feed(ClosesItself):
@@ -33,6 +32,8 @@ class Feed(ClosesItself):
         self._frames: Prefetch[tuple[float, Frame]] | None = None
         self._arrived: dict[int, float] = {}
         self._dropped = 0
+        # The frame that the source was opened at.
+        self._stands = 0
 
     @property
     def expected(self) -> int | None:
@@ -95,11 +96,11 @@ class Feed(ClosesItself):
             SourceError: if the source cannot be read again.
         """
         # Nothing was read yet; a pipe could not be opened a second time.
-        if start == 0 and self._frames is None:
+        if start == self._stands and self._frames is None:
             return
         self._stop()
         self.source.close()
-        self.source = self._options.open(start)
+        self.source, self._stands = self._options.open(start), start
 
     def _start(self) -> Prefetch[tuple[float, Frame]]:
         policy = self._options.live or ("drop" if self.source.live else "block")

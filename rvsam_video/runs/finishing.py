@@ -10,6 +10,7 @@ from rvsam_video.errors import OutputError, RvsamError
 from rvsam_video.points.queries import PointRequest
 from rvsam_video.prompts.as_json import prompts_from_json
 from rvsam_video.prompts.prompt import object_names
+from rvsam_video.runs.checkpoint import trusted
 from rvsam_video.runs.folder import RunFolder
 from rvsam_video.runs.job import RunListener, RunSummary, Silent, can_go_on, summary_of
 from rvsam_video.runs.layout import CHECKPOINT_FILE, RUN_FILE
@@ -71,21 +72,11 @@ def finish_run(folder: Path | str, listener: RunListener | None = None) -> RunSu
 
 def _build(opened: RunFolder, record: RunRecord) -> list[Path]:
     checkpoint = opened.checkpoint
-    try:
+    with trusted(opened.path), closing(SinkWriter(_sinks(opened.path, record))) as writer:
         frames = int(str(checkpoint.info["frames"])) if checkpoint is not None else 0
         opened.update(counts={"frames": frames})
-        with closing(SinkWriter(_sinks(opened.path, record))) as writer:
-            writer.start(None if checkpoint is None else checkpoint.marks)
-            return writer.finish(complete=False)
-    except RvsamError:
-        raise
-    except Exception as error:
-        # Whoever changed a working file may have made anything of it, so any error can follow.
-        msg = (
-            f"cannot finish {opened.path}: its working files are damaged or were changed "
-            f"({type(error).__name__}: {error}); run its command again, with --overwrite"
-        )
-        raise OutputError(msg) from error
+        writer.start(None if checkpoint is None else checkpoint.marks)
+        return writer.finish(complete=False)
 
 
 def _sinks(folder: Path, record: RunRecord) -> dict[str, Sink]:

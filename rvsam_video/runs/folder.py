@@ -158,6 +158,14 @@ class RunFolder(ClosesItself):
         """Where the checkpoint is kept."""
         return self.path / PARTS_FOLDER / CHECKPOINT_FILE
 
+    def renew(self) -> None:
+        """Keep the folder, where file systems have no locks; call it now and then.
+
+        Raises:
+            OutputError: if another process has taken it.
+        """
+        self._lock.renew()
+
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Make this the place where the run goes on after a kill, in one step.
 
@@ -166,6 +174,8 @@ class RunFolder(ClosesItself):
         Raises:
             OutputError: if it cannot be written; the checkpoint before then stays in force.
         """
+        # Before it, not after: who has lost the folder must not write into it.
+        self.renew()
         save_checkpoint(checkpoint, self.checkpoint_file)
         self.checkpoint = checkpoint
 
@@ -326,7 +336,7 @@ def _refuse_foreign(folder: Path) -> None:
         if not folder.exists() or (folder / RUN_FILE).exists():
             return
         # What a kill in the first moments of a run leaves behind.
-        known = {LOCK_FILE, temporary_name(RUN_FILE)}
+        known = {LOCK_FILE, f"{LOCK_FILE}.lease", temporary_name(RUN_FILE)}
         if any(item.name not in known for item in folder.iterdir()):
             msg = (
                 f"{folder} holds files but no {RUN_FILE}, so it is not a folder of an earlier "

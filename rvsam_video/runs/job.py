@@ -5,41 +5,20 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from rvsam_video.errors import UsageError
-from rvsam_video.frame import Frame
 from rvsam_video.json_values import Json
 from rvsam_video.methods import Part
 from rvsam_video.results import FrameResult
 from rvsam_video.runs.doubts import LOOK_AT, Doubt, doubts_in
 from rvsam_video.runs.record import RunRecord
 from rvsam_video.sinks.base import Sink
-from rvsam_video.snapshot import Arrays
 from rvsam_video.sources.base import FrameSource
+from rvsam_video.streaming.both_ways import Ways
 from rvsam_video.trackers.base import PointTracker
-
-
-class FrameSession(Protocol):
-    """Turns the frames of one video into results; `Session` and `PointSession` are such."""
-
-    @property
-    def last_index(self) -> int:
-        """Index of the frame pushed last, -1 before the first."""
-
-    def push(self, frame: Frame) -> list[FrameResult]:
-        """Take the next frame; return the results that became final."""
-
-    def flush(self) -> list[FrameResult]:
-        """End of the video: return the results still held back."""
-
-    def snapshot(self) -> Arrays:
-        """Return everything that later results depend on."""
-
-    def restore(self, arrays: Arrays) -> None:
-        """Go on where `snapshot` was taken."""
 
 
 class Job(ABC):
@@ -56,8 +35,8 @@ class Job(ABC):
     weights: Mapping[str, Mapping[str, str]]
 
     @abstractmethod
-    def session(self) -> FrameSession:
-        """Begin the video."""
+    def ways(self) -> Ways:
+        """Begin the video; return how it is tracked, in each direction."""
 
     @abstractmethod
     def sinks(self) -> Mapping[str, Sink]:
@@ -76,8 +55,12 @@ class Job(ABC):
         """
 
     @abstractmethod
-    def unused(self) -> list[str]:
-        """Say what was asked of the session and never came, after the end of the video."""
+    def unused(self, last: int) -> list[str]:
+        """Say what was asked for in frames that never came.
+
+        Args:
+            last: index of the last frame of the video, -1 if it had none.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +77,8 @@ class RunSummary:
         messages: sentences for people.
         look_at: stretches of frames whose masks are scored low, the worst first.
         again: whether the same command can go on with it, if it is not complete.
+        objects: by object id the frames in which it lived, was hidden, and had a low score.
+        names: what objects are called, by their ids.
     """
 
     folder: Path
@@ -105,6 +90,8 @@ class RunSummary:
     messages: tuple[str, ...]
     look_at: tuple[Doubt, ...] = ()
     again: bool = True
+    objects: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def frames_per_second(self) -> float:
@@ -130,7 +117,13 @@ def summary_of(record: RunRecord, folder: Path, files: Sequence[Path] = ()) -> R
         messages=record.messages,
         look_at=doubts_in(record.notes.get(LOOK_AT)),
         again=can_go_on(record),
+        objects=_mapping(record.notes.get("objects")),
+        names=_mapping(_mapping(record.notes.get("source")).get("names")),
     )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def can_go_on(record: RunRecord) -> bool:

@@ -1,8 +1,11 @@
-"""`Latencies`: how long results take after their frames, over any number of frames."""
+"""How long things take: `Latencies` of results after their frames, and `Timings` of parts."""
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -58,3 +61,26 @@ class Latencies:
             f"latency from frame to result: median {1000 * self.quantile(0.5):.0f} ms, "
             f"95 % under {1000 * self.quantile(0.95):.0f} ms, worst {1000 * self.worst:.0f} ms"
         )
+
+
+class Timings:
+    """Seconds by part of the work.
+
+    Args:
+        parts: their names.
+
+    Attributes:
+        seconds: by part, and in all as `total`.
+    """
+
+    def __init__(self, *parts: str) -> None:
+        self.seconds = dict.fromkeys(("total", *parts), 0.0)
+
+    @contextmanager
+    def of(self, part: str) -> Iterator[None]:
+        """Add the time that the block takes to a part, and to the total."""
+        began = time.perf_counter()
+        yield
+        spent = time.perf_counter() - began
+        self.seconds[part] += spent
+        self.seconds["total"] += spent

@@ -21,6 +21,9 @@ RUN_FILE = "run.json"
 LOCK_FILE = ".lock"
 CHECKPOINT_FILE = "checkpoint.npz"
 
+SPOOL_FILE = "backward.spool"
+"""What was found going backward, until the run is complete."""
+
 PROMPTS_FILE = "prompts.json"
 """What was followed, to be replayed with `--points`."""
 
@@ -34,6 +37,7 @@ _WORKING_PATTERNS = (
     "*.jsonl",
     "thumbnails.*",
     "points.rows",
+    SPOOL_FILE,
     "stop-*.npz",
     DONE_NOTE,
     # Last: without them nobody knows which pictures are the run's.

@@ -6,10 +6,12 @@ import errno
 import logging
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from rvsam_video.errors import OutputError
+from rvsam_video.runs.lease import Clock, Lease
 from rvsam_video.writing import writing
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,15 +46,18 @@ class FolderLock:
     """Keeps a second process from writing into the same folder.
 
     The operating system holds the lock on the open file, so it is free again when the process
-    ends, also by `kill -9`; the file that stays behind means nothing.
+    ends, also by `kill -9`; the file that stays behind means nothing. On file systems without
+    locks a lease takes its place, which `renew` keeps.
 
     Args:
         path: the lock file; its folder must exist.
+        clock: tells the time of leases.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock = time.time) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self._lease = Lease(path.with_name(f"{path.name}.lease"), clock)
 
     def acquire(self) -> None:
         """Take the lock at once.
@@ -83,11 +88,9 @@ class FolderLock:
             _try_lock(descriptor)
         except OSError as error:
             if error.errno in _UNSUPPORTED:
-                # Said, not refused: many network drives have none, and runs on them are common.
-                _LOGGER.warning(
-                    "%s: this file system has no locks; do not run two commands on this folder",
-                    self._path.parent,
-                )
+                # Many network drives have none, and runs on them are common.
+                _LOGGER.info("%s: this file system has no locks; taking a lease", self._path.parent)
+                self._lease.acquire()
                 return
             if error.errno not in _HELD_ELSEWHERE:
                 raise
@@ -97,6 +100,14 @@ class FolderLock:
                 "for it or choose another folder with --out"
             )
             raise OutputError(msg) from error
+
+    def renew(self) -> None:
+        """Keep a lease, where there are no locks; nothing happens where there are.
+
+        Raises:
+            OutputError: if another process has taken it.
+        """
+        self._lease.renew()
 
     def _still_named(self, descriptor: int) -> bool:
         """Tell whether the holder before us did not remove the file while we opened it."""
@@ -115,3 +126,4 @@ class FolderLock:
             # While it is still held: after that it may be another process's lock already.
             self._path.unlink()
         os.close(descriptor)
+        self._lease.release()

@@ -1,30 +1,33 @@
 """The one loop of runs: frames in, results into a run folder, a frame at a time.
 
-`drive` goes through to the end, as commands do. The page holds a `Run` and steps through it, and
-can go back to a frame and take other prompts from there on. Either way what is on disk is the same.
+`driving.drive` goes through to the end, as commands do. The page holds a `Run` and steps through
+it, and can go back to a frame and take other prompts from there on. Either way what is on disk is
+the same.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import OutputError, RvsamError, SourceError
 from rvsam_video.json_values import Json
 from rvsam_video.results import FrameResult
-from rvsam_video.runs.checkpoint import Checkpoint
-from rvsam_video.runs.doubts import LOOK_AT, Doubts
+from rvsam_video.runs.behind import BackwardRun
+from rvsam_video.runs.checkpoint import Checkpoint, trusted
 from rvsam_video.runs.feed import Feed
 from rvsam_video.runs.folder import RunFolder
-from rvsam_video.runs.job import FrameSession, Job, RunListener, RunSummary, Silent, summary_of
-from rvsam_video.runs.latency import Latencies
+from rvsam_video.runs.job import Job, RunListener, RunSummary, Silent, summary_of
+from rvsam_video.runs.latency import Latencies, Timings
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.runs.stops import Stops
+from rvsam_video.runs.visibility import MaskCounts, Watched
 from rvsam_video.sinks.background import BackgroundWriter
+from rvsam_video.snapshot import Arrays
 from rvsam_video.sources.base import FrameSource
+from rvsam_video.streaming.frame_session import FrameSession
 
 CHECKPOINT_EVERY = 25
 """Frames between two checkpoints: at most this much work is done again after a kill."""
@@ -32,40 +35,6 @@ CHECKPOINT_EVERY = 25
 Prepare = Callable[[FrameSource], Job]
 """Loads networks and makes everything that depends on the source. It is called after the source is
 open: a wrong path should not cost the loading of a network."""
-
-
-def drive(
-    options: CommonOptions,
-    prepare: Prepare,
-    listener: RunListener | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> RunSummary:
-    """Do a run, or go on where the same run was interrupted.
-
-    Args:
-        options: what to read, and where to write.
-        prepare: makes the job.
-        listener: is told what happens.
-        should_stop: asked after every frame; once it says yes, the run closes its files and ends
-            as `interrupted`, to be resumed by the same call.
-
-    Raises:
-        UsageError: if a name or value makes no sense.
-        SourceError: if the source cannot be read.
-        WeightsError: if weights cannot be had, or are those of another network.
-        OutputError: if the folder belongs to another command, or cannot be written.
-    """
-    with Run(options, prepare, listener) as run:
-        if run.folder.complete:
-            run.listener.message(f"{run.folder.path} is already complete; --overwrite starts again")
-            return run.summary()
-        run.listener.started(run.feed.expected, run.frames)
-        while not run.ended:
-            run.step(should_stop)
-            # After a step, never in the middle of one: what is written then belongs together.
-            if should_stop():
-                break
-        return run.finish()
 
 
 class Run(ClosesItself):
@@ -107,13 +76,12 @@ class Run(ClosesItself):
         self._options, self.listener = options, listener or Silent()
         self._writer: BackgroundWriter | None = None
         self._built: list[Path] | None = None
-        self._timings = dict.fromkeys(("total", "reading", "tracking", "writing"), 0.0)
-        self._latencies = Latencies()
-        self._doubts = Doubts()
-        self._unsaved = 0
-        self._resumed = False
+        self._timings = Timings("reading", "tracking", "writing")
+        self._latencies, self._masks, self._watched = Latencies(), MaskCounts(), Watched()
+        self._unsaved, self._resumed = 0, False
         self.frames = 0
         self.last: FrameResult | None = None
+        self._behind: BackwardRun | None = None
         self._opened = ExitStack()
         try:
             # The source first, then the networks, then the folder: what costs least fails first.
@@ -137,9 +105,9 @@ class Run(ClosesItself):
                 self.listener.message(facts["notice"])
         checkpoint = self.folder.checkpoint
         if checkpoint is not None:
-            self._refuse_unrepeatable()
+            self._options.refuse_going_on(self.feed.source)
             # Times add up over all parts of a run.
-            self._timings |= self.folder.record.timings
+            self._timings.seconds |= self.folder.record.timings
         # What `finish_run` asks for, which has no source to look at.
         kept: dict[str, Json] = {"again": not (self.live or self._options.once)}
         self.folder.update(
@@ -152,53 +120,43 @@ class Run(ClosesItself):
         if checkpoint is not None:
             self.listener.message(f"resuming {self.folder.path} at frame {checkpoint.next_frame}")
 
-    def _refuse_unrepeatable(self) -> None:
-        if self.live or self._options.once:
-            msg = (
-                f"{self._options.out} holds an interrupted run of {self.feed.source.name}, which "
-                "cannot be read again from the same frame on; `rvsam-video finish "
-                f"{self._options.out}` makes the files of what was tracked; use --overwrite to "
-                "start again, or another folder with --out"
-            )
-            raise OutputError(msg)
-
     def _stand_at(self, checkpoint: Checkpoint | None) -> None:
         """Stand where a checkpoint was made, or before the first frame."""
-        # A new one, never wound back: its state comes from the checkpoint alone.
-        self.session = self.job.session()
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
-        self._doubts = Doubts()
-        if checkpoint is not None:
-            self._resumed = True
-            with self._trusting_state():
-                self.session.restore(checkpoint.state)
-                self.frames = int(str(checkpoint.info["frames"]))
-                self._doubts = Doubts(checkpoint.info.get(LOOK_AT))
-                if self.next_frame != checkpoint.next_frame or self.frames < 0:
-                    msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
-                    raise ValueError(msg)
+        self._masks, self._watched = MaskCounts(), Watched()
+        self._resumed = checkpoint is not None
+        ways = self.job.ways()
+        with self._trusting():
+            if ways.direction == "forward":
+                # A new one, never wound back: its state comes from the checkpoint alone.
+                self.session = ways.forward()
+            else:
+                self._behind = self._opened.enter_context(
+                    BackwardRun(self._options, ways, self.folder.path, checkpoint)
+                )
+                self.session = self._behind.session()
+            if checkpoint is not None and self._behind_done:
+                self._restore(checkpoint)
         self.feed.stand_at(checkpoint.next_frame if checkpoint is not None else 0)
 
-    @contextmanager
-    def _trusting_state(self) -> Iterator[None]:
-        """Say in one sentence when what a run goes on from does not fit together.
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        """Go on forward from a checkpoint."""
+        self.session.restore(checkpoint.state)
+        self._masks.restore(checkpoint.info)
+        self._watched = Watched(checkpoint.info)
+        self.frames = int(str(checkpoint.info["frames"]))
+        if self.next_frame != checkpoint.next_frame or self.frames < 0:
+            msg = f"it says frame {checkpoint.next_frame} and holds {self.next_frame}"
+            raise ValueError(msg)
 
-        Raises:
-            OutputError: in place of any other error, if the run goes on from a checkpoint.
-        """
-        try:
-            yield
-        except RvsamError:
-            raise
-        except Exception as error:
-            if not self._resumed:
-                raise
-            # Whoever changed a working file may have made anything of it, so any error can follow.
-            msg = (
-                f"cannot go on with {self.folder.path}: its working files are damaged or were "
-                f"changed ({type(error).__name__}: {error}); use --overwrite to start again"
-            )
-            raise OutputError(msg) from error
+    def _trusting(self) -> AbstractContextManager[None]:
+        """Tell what follows from a damaged state from faults of this program's own."""
+        return trusted(self.folder.path) if self._resumed else nullcontext()
+
+    @property
+    def _behind_done(self) -> bool:
+        """Whether all that is tracked backward is there."""
+        return self._behind is None or self._behind.done
 
     @property
     def live(self) -> bool:
@@ -221,11 +179,17 @@ class Run(ClosesItself):
             OutputError: if a result cannot be written.
         """
         with self._noting_failure():
-            with self._clock("reading"):
+            self.folder.renew()
+            if self._behind is not None and not self._behind.done:
+                return self._step_back(self._behind)
+            with self._timings.of("reading"):
                 if not self.feed.wait(give_up):
                     return []
                 frame = self.feed.next()
-            with self._clock("tracking"), self._trusting_state():
+            with (
+                self._timings.of("tracking"),
+                self._trusting(),
+            ):
                 results = self.session.flush() if frame is None else self.session.push(frame)
             self.ended = frame is None
             self._write(results)
@@ -234,6 +198,21 @@ class Run(ClosesItself):
             if self._unsaved >= CHECKPOINT_EVERY and not self.ended:
                 self.commit()
         return results
+
+    def _step_back(self, behind: BackwardRun) -> list[FrameResult]:
+        """Track one frame backward; nothing of it is final before the video is read forward."""
+        with self._timings.of("reading"):
+            frame = behind.read()
+        with self._timings.of("tracking"), self._trusting():
+            behind.push(frame)
+        self._unsaved += 1
+        if behind.done:
+            self.session = behind.session()
+        if behind.done or self._unsaved >= CHECKPOINT_EVERY:
+            self.commit()
+        if (news := behind.news()) is not None:
+            self.listener.message(news)
+        return []
 
     @contextmanager
     def _noting_failure(self) -> Iterator[None]:
@@ -250,15 +229,16 @@ class Run(ClosesItself):
 
     def _write(self, results: list[FrameResult]) -> None:
         writer = self._opened_writer()
-        with self._clock("writing"):
+        with self._timings.of("writing"):
             # After all are handed over: a listener that fails must not keep results from being
             # written.
             for result in results:
                 writer.write(result)
         for result in results:
             self.frames += 1
+            self._masks.add(result)
             self.last = result
-            self._doubts.add(result)
+            self._watched.add(result)
             if (age := self.feed.age(result.index)) is not None:
                 self._latencies.add(age)
             self.listener.result(result)
@@ -270,7 +250,7 @@ class Run(ClosesItself):
         if self._writer is None:
             checkpoint = self.folder.checkpoint
             self._writer = BackgroundWriter(self.job.sinks())
-            with self._trusting_state():
+            with self._trusting():
                 self._writer.start(None if checkpoint is None else checkpoint.marks)
         return self._writer
 
@@ -281,21 +261,28 @@ class Run(ClosesItself):
             OutputError: if it cannot be written.
         """
         self._unsaved = 0
-        with self._clock("writing"):
+        known = {} if self._behind is None else self._behind.info()
+        known |= {**self._watched.to_json(), **self._masks.values}
+        with self._timings.of("writing"):
             self.folder.save_checkpoint(
                 Checkpoint(
                     next_frame=self.next_frame,
                     # The outputs first, the state after them: a checkpoint never speaks of bytes
                     # that are not there.
                     marks=self._opened_writer().commit(),
-                    state=self.session.snapshot(),
-                    info={"frames": self.frames, LOOK_AT: self._doubts.to_json()},
+                    state=self._snapshot(),
+                    info={"frames": self.frames, **known},
                 )
             )
             # A live source cannot go back, so its stops would only fill the disk.
             if self._stops is not None and not self.live:
                 self._stops.keep(self.next_frame, self.folder.checkpoint_file)
         self._count()
+
+    def _snapshot(self) -> Arrays:
+        """Return the state of what is under way: going backward, or forward after that."""
+        behind = {} if self._behind is None else self._behind.snapshot()
+        return self.session.snapshot() if self._behind_done else behind
 
     def change(self, job: Job) -> None:
         """Take a job that asks for something else from now on; what is tracked stays.
@@ -346,7 +333,7 @@ class Run(ClosesItself):
             # So that the run can go on after this; a run that ended has nothing left to go on with.
             if not self.ended:
                 self.commit()
-            with self._trusting_state():
+            with self._trusting():
                 self._built = self._opened_writer().finish(self.ended)
             # Finished sinks cannot go on; the next result opens them again behind the checkpoint.
             self._close_writer()
@@ -367,11 +354,7 @@ class Run(ClosesItself):
         return self.summary(files)
 
     def summary(self, files: list[Path] | None = None) -> RunSummary:
-        """Return how the run stands.
-
-        Args:
-            files: what was written.
-        """
+        """Return how the run stands, with the files that were written."""
         return summary_of(self.folder.record, self.folder.path, files or ())
 
     def _count(self) -> None:
@@ -383,9 +366,10 @@ class Run(ClosesItself):
             "bad_packets": max(report.bad_packets, before.get("bad_packets", 0)),
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.feed.dropped,
+            **self._masks.values,
         }
-        notes = {LOOK_AT: self._doubts.to_json()}
-        self.folder.update(timings=self._timings, counts=counts, notes=notes)
+        notes = self._watched.to_json()
+        self.folder.update(timings=self._timings.seconds, counts=counts, notes=notes)
 
     def _tell(self) -> None:
         """Tell the listener and `run.json` what went wrong."""
@@ -396,21 +380,12 @@ class Run(ClosesItself):
             messages.append(str(self._latencies))
             self.folder.update(timings=self._latencies.to_dict())
         if self.ended:
-            messages += self.job.unused()
+            messages += self.job.unused(self.session.last_index)
         for message in messages:
             # A resumed run meets the same damage again; it is told each time, and noted once.
             if message not in self.folder.record.messages:
                 self.folder.update(message=message)
             self.listener.message(message)
-
-    @contextmanager
-    def _clock(self, part: str) -> Iterator[None]:
-        """Add the time that the block takes to a part's timing, and to the total."""
-        began = time.perf_counter()
-        yield
-        spent = time.perf_counter() - began
-        self._timings[part] += spent
-        self._timings["total"] += spent
 
     def _close_writer(self) -> None:
         writer, self._writer = self._writer, None

@@ -20,6 +20,7 @@ from rvsam_video.prompts.prompt import (
     merge_prompts,
     object_names,
 )
+from rvsam_video.runs.driving import drive
 from rvsam_video.runs.job import (
     Job,
     Ready,
@@ -30,14 +31,17 @@ from rvsam_video.runs.job import (
     refuse_endless,
 )
 from rvsam_video.runs.layout import PROMPTS_FILE
-from rvsam_video.runs.loop import drive
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.sinks.base import Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import DEFAULT_SINKS
 from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.pictures import ImageSequence
-from rvsam_video.streaming.engine import VideoSegmenter
-from rvsam_video.streaming.session import Session
+from rvsam_video.sources.video_file import pixel_aspect_of
+from rvsam_video.streaming.both_ways import ObjectWays
+from rvsam_video.streaming.engine import VideoSegmenter, object_direction
+from rvsam_video.streaming.scaling import Reduction
+
+Load = Callable[[Pair], VideoSegmenter]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,7 @@ def run(
     listener: RunListener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     ready: Ready = nothing_to_do,
+    load: Load = VideoSegmenter.of,
 ) -> RunSummary:
     """Track a source into a run folder; go on where the same run was interrupted.
 
@@ -70,6 +75,7 @@ def run(
             as `interrupted`, to be resumed by the same call.
         ready: is called once source, names and prompts are known to be right, before anything is
             loaded.
+        load: builds tracker and segmenter; workers that do many clips do it once.
 
     Raises:
         UsageError: if a name or value makes no sense.
@@ -78,7 +84,9 @@ def run(
         WeightsError: if weights cannot be had, or are those of another network.
         OutputError: if the folder belongs to another command, or cannot be written.
     """
-    prepare = partial(ObjectJob.load, options, listener=listener or Silent(), ready=ready)
+    prepare = partial(
+        ObjectJob.load, options, listener=listener or Silent(), ready=ready, build=load
+    )
     return drive(options, prepare, listener, should_stop)
 
 
@@ -102,13 +110,26 @@ class ObjectJob(Job):
         self._reading = options.reading(source)
         self._context = sink_context(source, options.background)
         self._size, self._name = source.size, source.name
-        self._session: Session | None = None
+        self._ways: ObjectWays | None = None
+        self._scale = Reduction(source.size, options.longest_side)
+        first = options.part.start if isinstance(options.part.start, int) else None
+        self.direction = object_direction(options.direction, options.prompts, source, first)
         self.device, self.weights = self._pair.device, self._pair.weights()
         self.command = self._command()
 
+    @property
+    def prompts(self) -> Sequence[Prompt]:
+        """What is followed."""
+        return self._options.prompts
+
     @classmethod
     def load(
-        cls, options: RunOptions, source: FrameSource, listener: RunListener, ready: Ready
+        cls,
+        options: RunOptions,
+        source: FrameSource,
+        listener: RunListener,
+        ready: Ready,
+        build: Load = VideoSegmenter.of,
     ) -> ObjectJob:
         """Load the networks for an open source, and make everything that depends on it.
 
@@ -117,6 +138,7 @@ class ObjectJob(Job):
             source: where the frames come from.
             listener: is told what is loaded.
             ready: is called before, with what is to be loaded.
+            build: loads it.
 
         Raises:
             UsageError: if a name is unknown, or the device cannot be used.
@@ -127,11 +149,15 @@ class ObjectJob(Job):
         pair = streaming_pair(options.method)
         # Only to check the names: nothing is opened before `start`.
         create_sinks(options.save, options.out)
-        check_whole(options.prompts, _last_frame(options, source))
-        check_prompts(options.prompts, source.size)
+        check_whole(options.prompts, _frames(options, source))
+        # Cut to the picture once, with one warning; from here on every box fits.
+        options = replace(options, prompts=fitted_prompts(options.prompts, source.size))
+        options.check_frames(
+            [(prompt.frame, f"the prompt of {prompt.where}") for prompt in options.prompts]
+        )
         ready(pair.parts)
         listener.message(f"{pair}; {_followed(options.prompts)}")
-        segmenter = VideoSegmenter.of(pair)
+        segmenter = build(pair)
         refuse_endless(segmenter.tracker, source)
         return cls(options, source, segmenter)
 
@@ -144,8 +170,7 @@ class ObjectJob(Job):
         # Shallow: networks are shared, and everything that is changed below is replaced, not
         # altered.
         other = copy(self)
-        other._options = replace(self._options, prompts=prompts)
-        check_prompts(prompts, self._size)
+        other._options = replace(self._options, prompts=fitted_prompts(prompts, self._size))
         other.command = other._command()
         return other
 
@@ -153,6 +178,7 @@ class ObjectJob(Job):
         options = self._options
         return {
             **self._reading,
+            "direction": self.direction,
             "prompts": prompts_to_json(options.prompts),
             # Order does not matter to the results, so it must not make another run.
             "save": sorted(options.save),
@@ -160,11 +186,10 @@ class ObjectJob(Job):
             **self._pair.identity(),
         }
 
-    def session(self) -> Session:
+    def ways(self) -> ObjectWays:
         """Begin the video."""
-        self._session = self._segmenter.session(self._options.prompts)
-        self._session.check_prompts(self._size)
-        return self._session
+        self._ways = self._segmenter.ways(self._options.prompts, self.direction, self._scale)
+        return self._ways
 
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
@@ -174,7 +199,12 @@ class ObjectJob(Job):
 
     def facts(self) -> dict[str, Json]:
         """Return the name and size of the video."""
-        return {"video": str(self._context.video_id), "size": list(self._size)}
+        names = object_names(self._options.prompts)
+        return {
+            "video": str(self._context.video_id),
+            "size": list(self._size),
+            "names": {str(key): name for key, name in names.items()},
+        }
 
     def begin(self, folder: Path) -> None:
         """Write what is followed into the folder, to be replayed.
@@ -189,33 +219,34 @@ class ObjectJob(Job):
             source=self._name,
         )
 
-    def unused(self) -> list[str]:
+    def unused(self, last: int) -> list[str]:
         """Say which prompts belong to frames that never came, or were taken otherwise."""
-        if self._session is None:
-            return []
         late = [
             f"the prompt of {prompt.where} was not used: the video ended before it"
-            for prompt in self._session.pending
+            for prompt in merge_prompts(self._options.prompts)
+            if prompt.frame > last
         ]
-        return [*self._session.notes, *late]
+        return [*([] if self._ways is None else self._ways.notes()), *late]
 
 
-def check_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> None:
-    """Check that prompts go together, and fit frames of (width, height) pixels.
+def fitted_prompts(prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> list[Prompt]:
+    """Check that prompts go together; return them fitted to frames of (width, height) pixels.
 
     Raises:
         PromptError: if one does not.
     """
     object_names(prompts)
-    for prompt in merge_prompts(prompts):
-        check_against_frame(prompt, frame_size)
+    merge_prompts(prompts)
+    return [check_against_frame(prompt, frame_size) for prompt in prompts]
 
 
-def _last_frame(options: RunOptions, source: FrameSource) -> int | None:
-    """Return how many frames are read, if that is certain."""
-    counts = [options.max_frames, source.frame_count if source.counted else None]
-    known = [count for count in counts if count is not None]
-    return min(known) if known else None
+def _frames(options: RunOptions, source: FrameSource) -> int | None:
+    """Return how many frames there are for prompts, if that is certain."""
+    limit = options.max_frames
+    # A look at the beginning may leave later prompts unused, but not all of them.
+    if limit is not None and all(prompt.frame >= limit for prompt in options.prompts):
+        return limit
+    return source.frame_count if source.counted else None
 
 
 def _followed(prompts: Sequence[Prompt]) -> str:
@@ -243,7 +274,11 @@ def sink_context(
     source: FrameSource, background: tuple[int, int, int] = (0, 255, 0)
 ) -> SinkContext:
     """Name masks after the pictures of an image folder, as evaluation tools expect."""
-    context = SinkContext(Path(source.name).stem or source.name, background=background)
+    context = SinkContext(
+        Path(source.name).stem or source.name,
+        background=background,
+        pixel_aspect=pixel_aspect_of(source),
+    )
     # Two pictures of one name, from two folders, would overwrite each other's masks.
     if isinstance(source, ImageSequence) and len(set(source.stems)) == len(source.stems):
         files = [path.name for path in source.paths]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -32,12 +33,21 @@ def as_ranges(names: Iterable[str]) -> list[list[str]]:
     return ranges
 
 
+def is_file_name(name: str) -> bool:
+    """Whether a file can have this name at all."""
+    try:
+        return b"\0" not in os.fsencode(name) and name != ""
+    except ValueError:
+        return False
+
+
 def are_ranges(value: object) -> bool:
     """Whether a value read from a file has the form that `as_ranges` gives."""
     return isinstance(value, list) and all(
         isinstance(item, list)
         and 1 <= len(item) <= 2
         and all(isinstance(name, str) and Path(name).name == name for name in item)
+        and all(map(is_file_name, item))
         for item in value
     )
 
@@ -46,7 +56,7 @@ def picture_folder(name: str) -> bool:
     """Whether a run may keep pictures in the folder of this name below its own."""
     first, *rest = name.split("/")
     # As evaluations keep them, a sequence in a folder of its own: masks/dog.
-    plain = all(part not in {"", ".", ".."} and "\\" not in part for part in rest)
+    plain = all(part not in {".", ".."} and is_file_name(part) for part in rest)
     return first in PICTURE_FOLDERS and len(rest) <= 1 and plain
 
 

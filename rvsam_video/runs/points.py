@@ -10,6 +10,7 @@ from pathlib import Path
 from rvsam_video.json_values import Json
 from rvsam_video.methods import announced
 from rvsam_video.points.queries import PointRequest
+from rvsam_video.runs.driving import drive
 from rvsam_video.runs.job import (
     Job,
     Ready,
@@ -19,12 +20,15 @@ from rvsam_video.runs.job import (
     nothing_to_do,
     refuse_endless,
 )
-from rvsam_video.runs.loop import drive
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.sinks.base import POINT_RUN_SINKS, Sink, SinkContext, create_sinks
 from rvsam_video.sinks.names import POINT_SINKS
+from rvsam_video.sources.backward import goes_back
 from rvsam_video.sources.base import FrameSource
-from rvsam_video.streaming.point_session import PointSession
+from rvsam_video.sources.video_file import pixel_aspect_of
+from rvsam_video.streaming.both_ways import PointWays
+from rvsam_video.streaming.directions import chosen_direction
+from rvsam_video.streaming.scaling import Reduction
 
 DEFAULT_TRAIL = 15
 """Half a second at 30 frames per second: shows where things go and still leaves the picture."""
@@ -97,17 +101,24 @@ class PointJob(Job):
         self._options, self._size = options, source.size
         part = options.method.resolve_tracker()
         self._queries, self._object_ids = options.request.points(source.size)
-        self._context = SinkContext(queries=self._queries)
+        frames = self._queries.frames.tolist()
+        options.check_frames([(frame, f"the query frame {frame}") for frame in set(frames)])
+        first = options.part.start if isinstance(options.part.start, int) else None
+        self._direction = chosen_direction(
+            options.direction, frames, first, again=goes_back(source), name=source.name
+        )
+        self._context = SinkContext(queries=self._queries, pixel_aspect=pixel_aspect_of(source))
         # Only to check the names, before networks are loaded.
         create_sinks(options.save, options.out, self._context, POINT_RUN_SINKS)
         ready([part])
         listener.message(f"{announced(part)}; {options.request}")
         self._tracker = part.load_tracker()
         refuse_endless(self._tracker, source)
-        self._session: PointSession | None = None
+        self._scale = Reduction(source.size, options.longest_side)
         self.device, self.weights = part.place, {"tracker_weights": part.weights}
         self.command = {
             **options.reading(source),
+            "direction": self._direction,
             "points": options.request.to_json(),
             "save": sorted(options.save),
             "trail": options.trail,
@@ -116,12 +127,16 @@ class PointJob(Job):
             "backend": part.backend,
         }
 
-    def session(self) -> PointSession:
+    def ways(self) -> PointWays:
         """Begin the video."""
-        self._session = PointSession(
-            self._tracker, self._queries, self._object_ids, self._options.trail
+        return PointWays(
+            self._tracker,
+            self._queries,
+            self._object_ids,
+            self._direction,
+            self._scale,
+            self._options.trail,
         )
-        return self._session
 
     def sinks(self) -> Mapping[str, Sink]:
         """Make what takes the results."""
@@ -134,10 +149,10 @@ class PointJob(Job):
     def begin(self, folder: Path) -> None:
         """Write nothing: all there is to know is in `run.json` already."""
 
-    def unused(self) -> list[str]:
+    def unused(self, last: int) -> list[str]:
         """Say which frames with points never came."""
-        pending = [] if self._session is None else self._session.pending.tolist()
         return [
             f"the points of frame {frame} were not used: the video ended before it"
-            for frame in pending
+            for frame in sorted(set(self._queries.frames.tolist()))
+            if frame > last
         ]

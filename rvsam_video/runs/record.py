@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -14,13 +14,15 @@ from typing import Any, Literal, get_args
 
 from rvsam_video.errors import OutputError
 from rvsam_video.json_values import Json, as_json
-from rvsam_video.runs.pictures import Ranges, are_ranges, picture_folder
+from rvsam_video.runs.pictures import Ranges, are_ranges, is_file_name, picture_folder
 from rvsam_video.writing import replacing
 
 RunStatus = Literal["running", "interrupted", "complete", "failed"]
 
 _PROGRAM = "rvsam-video"
 _FORMAT = 1
+_LONGEST = 1e12
+"""Seconds that no run takes; NaN and infinity are not below it either."""
 # Four packages install the same library; any of them may be the one.
 _OPENCV_WHEELS = (
     "opencv-python-headless",
@@ -69,7 +71,10 @@ class RunRecord:
     def to_dict(self) -> dict[str, Json]:
         """Return the record as `run.json` holds it."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return as_json({"program": _PROGRAM, "format": _FORMAT, **values})
+        # Plain values already, and of prompts perhaps a hundred thousand.
+        command = values.pop("command")
+        plain = as_json({"program": _PROGRAM, "format": _FORMAT, **values})
+        return {**plain, "command": command}
 
 
 def new_record(command: Mapping[str, Json]) -> RunRecord:
@@ -113,11 +118,39 @@ def save_record(record: RunRecord, path: Path) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    # For people to read, so indented, and names in their own letters.
-    text = json.dumps(record.to_dict(), indent=2, ensure_ascii=False)
+    text = _text(record.to_dict())
     with replacing(path) as temporary:
         # What is not Unicode in a file name becomes the escape that JSON has for it.
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+_PROMPTS = "prompts"
+
+
+def _text(values: dict[str, Json]) -> str:
+    """Return values as JSON for people: indented, and names in their own letters."""
+    lists: list[str] = []
+    text = json.dumps(_without_prompts(values, lists), indent=2, ensure_ascii=False)
+    # One line for all prompts: indenting a hundred thousand of them takes seconds each time.
+    return _MARK.sub(lambda match: lists[int(match[1])], text)
+
+
+_MARK = re.compile(r'"\\u0000([0-9]+)"')
+"""What stands for a list of prompts until the rest is written; no name holds a zero."""
+
+
+def _without_prompts(values: Json, lists: list[str]) -> Json:
+    """Replace prompts by marks, and collect their JSON."""
+    if not isinstance(values, Mapping):
+        return values
+    result: dict[str, Json] = {}
+    for name, value in values.items():
+        if name == _PROMPTS:
+            lists.append(json.dumps(value, ensure_ascii=False))
+            result[name] = f"\0{len(lists) - 1}"
+        else:
+            result[name] = _without_prompts(value, lists)
+    return result
 
 
 def load_record(path: Path) -> RunRecord:
@@ -151,6 +184,7 @@ def _record(content: dict[str, Any], path: Path) -> RunRecord:
         record.status not in get_args(RunStatus)
         or not all(isinstance(item, dict) for item in mappings)
         or not all(isinstance(item, str) for item in texts)
+        or not all(map(is_file_name, files))
         or not _numbers_make_sense(record)
         or not isinstance(record.pictures, dict)
         or not all(picture_folder(name) for name in record.pictures)
@@ -164,7 +198,7 @@ def _numbers_make_sense(record: RunRecord) -> bool:
     """Whether times and counts are such that more can be added to them."""
     times, counts = record.timings.values(), (*record.counts.values(), record.resumed)
     return (
-        all(isinstance(item, int | float) and math.isfinite(item) for item in times)
+        all(isinstance(item, int | float) and abs(item) < _LONGEST for item in times)
         # By type: True is a whole number to Python, and no count.
         and all(type(item) is int and item >= 0 for item in counts)
         and all(isinstance(item, str) for item in (record.started, record.updated))

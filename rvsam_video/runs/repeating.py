@@ -13,6 +13,7 @@ from rvsam_video.runs.layout import RUN_FILE
 from rvsam_video.runs.objects import RunOptions
 from rvsam_video.runs.record import RunRecord, load_record
 from rvsam_video.settings import SegmentationSettings
+from rvsam_video.sources.part import part_of
 from rvsam_video.weights.fetch import PUBLISHED, cached_file
 
 
@@ -50,6 +51,9 @@ def _options(record: RunRecord, out: Path) -> RunOptions:
         reader=command["reader"],
         on_bad_frame=command["on_bad_frame"],
         live=command["live"],
+        part=part_of(command["start"], command["end"], command["stride"]),
+        longest_side=command["longest_side"],
+        direction=command["direction"],
         method=Method(
             preset=command["preset"],
             tracker=command["tracker"],

@@ -29,10 +29,11 @@ class AlphaSink:
 
     Args:
         folder: the run folder.
-        _context: the video needs nothing of it.
+        context: has the shape of the pixels.
     """
 
-    def __init__(self, folder: Path, _context: SinkContext) -> None:
+    def __init__(self, folder: Path, context: SinkContext) -> None:
+        self._pixel_aspect = context.pixel_aspect
         self._target = folder / ALPHA_FILE
         self._log = PacketLog(folder / PARTS_FOLDER / "alpha.prores")
         self._clock = PresentationClock()
@@ -70,7 +71,7 @@ class AlphaSink:
         with encoding(self._target):
             if self._encoder is None:
                 # Made with the first frame, whose size it needs.
-                self._encoder = PartEncoder(PRORES_4444, width, height)
+                self._encoder = PartEncoder(PRORES_4444, width, height, self._pixel_aspect)
             packets = self._encoder.encode(picture, self._clock.ticks(result.time))
         # May be those of earlier frames: the encoder works in several threads.
         self._log.add(packets)
@@ -105,7 +106,7 @@ class AlphaSink:
             self.close()
             return []
         self._end_part()
-        join(self._log, self._target, PRORES_4444, self._size)
+        join(self._log, self._target, PRORES_4444, self._size, pixel_aspect=self._pixel_aspect)
         self.close()
         return [self._target]
 

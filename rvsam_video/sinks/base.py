@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -85,6 +86,7 @@ class SinkContext:
         names: what the user calls objects, by their ids.
         queries: all points that will be followed, where that is known beforehand.
         background: RGB colour behind cut-out objects.
+        pixel_aspect: width of a pixel, its height being 1, that videos written are to have.
     """
 
     video_id: int | str = 0
@@ -93,6 +95,7 @@ class SinkContext:
     names: Mapping[int, str] = field(default_factory=dict)
     queries: QueryPoints | None = None
     background: tuple[int, int, int] = (0, 255, 0)
+    pixel_aspect: Fraction = Fraction(1)
 
     def called(self, object_id: int) -> str:
         """Return what an object is called: its name, or `object 3` if it has none."""

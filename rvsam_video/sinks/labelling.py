@@ -48,7 +48,7 @@ def outlines(mask: NDArray[np.bool_]) -> list[Polygon]:
     return [np.asarray(polygon, np.float32) for polygon in polygons]
 
 
-TOLERANCE = 1.0
+OUTLINE_TOLERANCE = 1.0
 """Most pixels that outlines in `cvat.xml` may lie off the exact ones: takes the steps of pixels
 out of slanted edges, and leaves one corner of ten to thirty."""
 
@@ -57,12 +57,12 @@ _SHARE = 1 / 50
 
 
 def simplified(polygon: Polygon) -> Polygon:
-    """Return an outline with fewer corners, nowhere further than `TOLERANCE` from the given one.
+    """Return an outline with fewer corners, at most `OUTLINE_TOLERANCE` from the given one.
 
     Args:
         polygon: from `outlines`.
     """
-    allowed = min(TOLERANCE, _SHARE * math.sqrt(_area(polygon)))
+    allowed = min(OUTLINE_TOLERANCE, _SHARE * math.sqrt(_area(polygon)))
     reduced = cv2.approxPolyDP(polygon, allowed, closed=True)[:, 0]
     # Of a line of pixels two corners are left, which no tool takes for an area.
     return np.asarray(reduced, np.float32) if len(reduced) > 2 else polygon
@@ -153,9 +153,10 @@ class CocoSink(LinesSink):
 class CvatSink(LinesSink):
     """Writes `cvat.xml`: tracks of polygons, labelled by their names or `object 1` and so on.
 
-    Outlines are simplified to within `TOLERANCE`. A frame is a key frame unless its outline and
-    both neighbours' are the same. A CVAT track has one polygon a frame. An object in several parts
-    gets one track for its largest part, one for the second largest, and so on; all have its label.
+    Outlines are simplified to within `OUTLINE_TOLERANCE`. A frame is a key frame unless its outline
+    and both neighbours' are the same. A CVAT track has one polygon a frame. An object in several
+    parts gets one track for its largest part, one for the second largest, and so on; all have its
+    label.
 
     Args:
         folder: the run folder.

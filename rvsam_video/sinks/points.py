@@ -112,9 +112,9 @@ class ArraysSink:
     * `frames` (T,) int64 index, `times` (T,) float64 seconds;
     * `ids` (N,) int64, the point ids of `points.csv`;
     * `queries` (N, 3) float32: frame, x, y that each point was given with;
-    * `xy` (T, N, 2) float32, x then y in pixels, NaN before a point's own frame;
+    * `xy` (T, N, 2) float32, x then y in pixels, NaN where it was not followed;
     * `visible` (T, N) bool, seen by the tracker and inside the picture;
-    * `confidence` (T, N) float32 in [0, 1], 0 before a point's own frame.
+    * `confidence` (T, N) float32 in [0, 1], 0 where it was not followed.
 
     Frames are appended to a file of rows of one size, which is turned into the arrays at the end:
     neither needs memory that grows with the video.

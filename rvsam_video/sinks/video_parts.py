@@ -200,11 +200,14 @@ class PartEncoder:
         kind: the encoder and its settings.
         width: in pixels; even for H.264.
         height: in pixels; even for H.264.
+        pixel_aspect: width of a pixel, its height being 1.
     """
 
-    def __init__(self, kind: Encoding, width: int, height: int) -> None:
+    def __init__(
+        self, kind: Encoding, width: int, height: int, pixel_aspect: Fraction = Fraction(1)
+    ) -> None:
         context = cast(VideoCodecContext, av.CodecContext.create(kind.encoder, "w"))
-        _configure(context, kind, width, height)
+        _configure(context, kind, width, height, pixel_aspect)
         # Parameter sets apart from the packets, where MP4 wants them; the bare stream gets them by
         # hand.
         context.flags |= Flags.global_header
@@ -231,9 +234,14 @@ class PartEncoder:
         return _plain(self._context.encode(None))
 
 
-def _configure(context: VideoCodecContext, kind: Encoding, width: int, height: int) -> None:
+def _configure(
+    context: VideoCodecContext, kind: Encoding, width: int, height: int, pixel_aspect: Fraction
+) -> None:
     context.width = width
     context.height = height
+    # Square pixels are left unsaid, as most files leave them.
+    if pixel_aspect != 1:
+        context.sample_aspect_ratio = pixel_aspect
     context.pix_fmt = kind.pixels
     context.time_base = _TIME_BASE
     context.framerate = _NOMINAL_RATE
@@ -266,7 +274,13 @@ def encoding(path: Path) -> Iterator[None]:
 
 
 def join(
-    log: PacketLog, path: Path, kind: Encoding, size: tuple[int, int], comment: str = ""
+    log: PacketLog,
+    path: Path,
+    kind: Encoding,
+    size: tuple[int, int],
+    *,
+    comment: str = "",
+    pixel_aspect: Fraction = Fraction(1),
 ) -> None:
     """Write the packets into a video file, without encoding anything again.
 
@@ -278,6 +292,7 @@ def join(
         kind: how the packets were encoded.
         size: (width, height) of the encoded pictures, in pixels.
         comment: kept in the file's metadata.
+        pixel_aspect: width of a pixel, its height being 1.
 
     Raises:
         OutputError: if it cannot be written.
@@ -290,7 +305,7 @@ def join(
         av.open(str(temporary), "w", format=kind.container, options=options) as container,
     ):
         stream = container.add_stream(kind.encoder, rate=_NOMINAL_RATE)
-        _configure(cast(VideoCodecContext, stream.codec_context), kind, *size)
+        _configure(cast(VideoCodecContext, stream.codec_context), kind, *size, pixel_aspect)
         stream.time_base = _TIME_BASE
         if comment:
             container.metadata["comment"] = comment

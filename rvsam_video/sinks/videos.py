@@ -52,9 +52,11 @@ class DrawnVideo:
         folder: the run folder.
         file_name: of the video, ending in `.mp4`.
         draw: makes the picture of a frame.
+        context: has the shape of the pixels.
     """
 
-    def __init__(self, folder: Path, file_name: str, draw: Draw) -> None:
+    def __init__(self, folder: Path, file_name: str, draw: Draw, context: SinkContext) -> None:
+        self._pixel_aspect = context.pixel_aspect
         self._target = folder / file_name
         self._draw = draw
         self._parts = folder / PARTS_FOLDER
@@ -135,7 +137,7 @@ class DrawnVideo:
     def _encode(self, planes: NDArray[np.uint8], pts: int) -> None:
         with encoding(self._target):
             if self._encoder is None:
-                self._encoder = PartEncoder(H264, *_padded(self._size))
+                self._encoder = PartEncoder(H264, *_padded(self._size), self._pixel_aspect)
             frame = av.VideoFrame.from_ndarray(planes, format=H264.pixels)
             packets = self._encoder.encode(frame, pts)
         self._append(packets, self._encoder)
@@ -202,7 +204,14 @@ class DrawnVideo:
             self.close()
             return []
         self._flush_encoder()
-        join(self._log, self._target, H264, _padded(self._size), _pad_comment(self._size))
+        join(
+            self._log,
+            self._target,
+            H264,
+            _padded(self._size),
+            comment=_pad_comment(self._size),
+            pixel_aspect=self._pixel_aspect,
+        )
         self.close()
         return [self._target]
 
@@ -239,11 +248,11 @@ class OverlaySink(DrawnVideo):
 
     Args:
         folder: the run folder.
-        _context: the video needs nothing of it.
+        context: has the shape of the pixels.
     """
 
-    def __init__(self, folder: Path, _context: SinkContext) -> None:
-        super().__init__(folder, OVERLAY_FILE, shared_overlay)
+    def __init__(self, folder: Path, context: SinkContext) -> None:
+        super().__init__(folder, OVERLAY_FILE, shared_overlay, context)
 
 
 class SideBySideSink(DrawnVideo):
@@ -251,11 +260,11 @@ class SideBySideSink(DrawnVideo):
 
     Args:
         folder: the run folder.
-        _context: the video needs nothing of it.
+        context: has the shape of the pixels.
     """
 
-    def __init__(self, folder: Path, _context: SinkContext) -> None:
-        super().__init__(folder, SIDE_BY_SIDE_FILE, _side_by_side)
+    def __init__(self, folder: Path, context: SinkContext) -> None:
+        super().__init__(folder, SIDE_BY_SIDE_FILE, _side_by_side, context)
 
 
 class CutoutSink(DrawnVideo):
@@ -272,7 +281,7 @@ class CutoutSink(DrawnVideo):
             np.copyto(picture, result.image, where=result.foreground()[..., None])
             return picture
 
-        super().__init__(folder, CUTOUT_FILE, draw)
+        super().__init__(folder, CUTOUT_FILE, draw, context)
 
 
 def _side_by_side(result: FrameResult) -> Image:

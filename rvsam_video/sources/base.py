@@ -149,6 +149,12 @@ class Tally:
             return count(self.frames, "frame")
         return f"{self.frames} of {self._about}{count(self.expected, 'frame')}"
 
+    def begin_at(self, index: int) -> None:
+        """Count from this frame on, which was just read; forget what went wrong before it."""
+        self.frames = index + 1
+        self.bad = self.damaged = 0
+        self.notes.clear()
+
     def note(self, sentence: str) -> None:
         """Keep a sentence for the report; the same sentence is kept once."""
         # In a list and not a set: the report keeps the order in which things happened.

@@ -17,6 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from rvsam_video.errors import SourceError
+from rvsam_video.limits import max_pixels, too_large
 from rvsam_video.sources.place import Place
 from rvsam_video.sources.spooling import readable
 
@@ -80,6 +81,11 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
             "for example to an MP4 file with H.264"
         )
         raise SourceError(msg)
+    context = best.codec_context
+    if (reason := too_large(context.width, context.height)) is not None:
+        raise SourceError(f"{name} cannot be read: {reason}")
+    # Some formats tell the size of a picture, or change it, only when it is decoded.
+    context.options = {"max_pixels": str(max_pixels())}
     return best
 
 

@@ -42,6 +42,7 @@ class VideoDecoder:
         stream: the stream to decode.
         stop: end at the first damage instead, with all that was read before it.
         path: the file, if it is one, to tell whether it was cut off.
+        sought: whether reading begins in the middle, so that what comes before is not missed.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class VideoDecoder:
         *,
         stop: bool,
         path: Path | None = None,
+        sought: bool = False,
     ) -> None:
         self._container, self._stream, self._stop, self._path = container, stream, stop, path
+        self._sought = sought
         self._index = read_index(container, stream)
         self._clock = RisingClock(float(stream.average_rate or stream.guessed_rate or 0))
         self._holes = HoleFinder(container, stream)
@@ -192,6 +195,9 @@ class VideoDecoder:
         lists and longer sound tracks make honest files disagree with them.
         """
         missing = self._index.listed - self._packets
+        if self._sought:
+            # What was passed over is not missing, and counts only if the end was not reached.
+            missing = int(self._index.listed > 0 and self._position < self._index.last)
         # The last packet was seen, so the file is whole and the missing ones lay in the middle.
         if missing > 0 and self._position >= self._index.last:
             self.tally.note(f"{missing} of {self._index.listed} packets could not be found")

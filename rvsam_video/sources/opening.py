@@ -18,6 +18,7 @@ from rvsam_video.sources.finding import (
     images_of_pattern,
     is_pattern,
 )
+from rvsam_video.sources.part import WHOLE, ClipPart
 from rvsam_video.sources.place import (
     STANDARD_INPUT,
     Place,
@@ -46,6 +47,7 @@ def open_source(
     on_bad_frame: BadFrames = "skip",
     start: int = 0,
     fps: float | None = None,
+    part: ClipPart = WHOLE,
 ) -> FrameSource:
     """Open anything that frames can come from.
 
@@ -63,6 +65,8 @@ def open_source(
         start: index of the first frame to give, with the same index, time and pixels as in a
             full reading: to go on with a run that was interrupted.
         fps: frames per second of pictures, instead of 25 or an animation's own times.
+        part: which frames count, by number or time; they keep their index and time. What lies
+            before it is not decoded.
 
     Returns:
         the open source; iterate over it, then close it, or use it in a `with` statement.
@@ -77,8 +81,8 @@ def open_source(
         if not isinstance(given, str | Path | int):
             place = Place("stdin", "the open file", file=given)
             _refuse(place.name, reader, fps=fps)
-            return _video(place, reader, on_bad_frame, start)
-        return _open(given, reader, on_bad_frame, start, fps)
+            return _video(place, reader, on_bad_frame, start, part)
+        return _open(given, reader, on_bad_frame, start, fps, part)
     except RvsamError:
         raise
     except OSError as error:
@@ -109,23 +113,25 @@ def _open(
     on_bad_frame: BadFrames,
     start: int,
     fps: float | None,
+    part: ClipPart,
 ) -> FrameSource:
     text = os.fspath(what) if isinstance(what, str | Path) else str(what)
     # A text of digits is a camera, since the command line knows no numbers; ./0 is a file.
     if isinstance(what, int) or (isinstance(what, str) and what.isdecimal()):
         _refuse(f"camera {text}", reader, start, fps)
+        _refuse_part(f"camera {text}", part)
         return _camera(int(text), on_bad_frame)
     is_text = isinstance(what, str)
     if is_text and (text == "-" or is_address(text)):
         place = STANDARD_INPUT if text == "-" else address(text)
         _refuse(place.name, "pyav", fps=fps)
-        return _video(place, reader, on_bad_frame, start)
+        return _video(place, reader, on_bad_frame, start, part)
     if (chosen := _images(text)) is not None:
         _refuse(printable(text), reader)
-        return _pictures(chosen, printable(text), on_bad_frame, start, fps)
+        return _pictures(chosen, printable(text), on_bad_frame, start, fps, part)
     place = video_file(text)
     _refuse(place.name, "pyav", fps=fps)
-    return _video(place, reader, on_bad_frame, start)
+    return _video(place, reader, on_bad_frame, start, part)
 
 
 def _images(text: str) -> Chosen | None:
@@ -140,7 +146,12 @@ def _images(text: str) -> Chosen | None:
 
 
 def _pictures(
-    chosen: Chosen, name: str, on_bad_frame: BadFrames, start: int, fps: float | None
+    chosen: Chosen,
+    name: str,
+    on_bad_frame: BadFrames,
+    start: int,
+    fps: float | None,
+    part: ClipPart,
 ) -> FrameSource:
     # Each kind loads its own library, and only when it is opened.
     from rvsam_video.sources.picture_reading import UNREADABLE, pages_of
@@ -154,7 +165,13 @@ def _pictures(
             pages = pages_of(path)
             if len(pages) > 1:
                 return PictureStack(
-                    path, pages, name, fps=fps, on_bad_frame=on_bad_frame, start=start
+                    path,
+                    pages,
+                    name,
+                    fps=fps,
+                    on_bad_frame=on_bad_frame,
+                    start=start,
+                    part=part,
                 )
     return ImageSequence(
         chosen.paths,
@@ -163,6 +180,7 @@ def _pictures(
         notes=chosen.notes,
         on_bad_frame=on_bad_frame,
         start=start,
+        part=part,
     )
 
 
@@ -175,19 +193,22 @@ def _camera(number: int, on_bad_frame: BadFrames) -> FrameSource:
     return Camera(number, on_bad_frame=on_bad_frame)
 
 
-def _video(place: Place, reader: Reader, on_bad_frame: BadFrames, start: int) -> FrameSource:
+def _video(
+    place: Place, reader: Reader, on_bad_frame: BadFrames, start: int, part: ClipPart
+) -> FrameSource:
     if reader == "decord":
         if place.kind != "file":
             _refuse(place.name, reader)
         from rvsam_video.sources.decord_video import DecordVideo
 
-        return DecordVideo(place, on_bad_frame=on_bad_frame, start=start)
+        return DecordVideo(place, on_bad_frame=on_bad_frame, start=start, part=part)
     from rvsam_video.sources.video_file import VideoSource
 
-    source = VideoSource(place, on_bad_frame=on_bad_frame, start=start)
+    source = VideoSource(place, on_bad_frame=on_bad_frame, start=start, part=part)
     # Known only once it is open: the same address may be a recording or a live stream.
-    if source.live and start:
+    if source.live and (start or not part.whole):
         source.close()
+        _refuse_part(place.name, part)
         _refuse(place.name, reader, start)
     return source
 
@@ -223,4 +244,15 @@ def _refuse(name: str, reader: Reader, start: int = 0, fps: float | None = None)
         raise UsageError(msg)
     if fps is not None:
         msg = f"{name} has times of its own; fps is for pictures: leave it out"
+        raise UsageError(msg)
+
+
+def _refuse_part(name: str, part: ClipPart) -> None:
+    """Refuse to begin a live source elsewhere than now.
+
+    Raises:
+        UsageError: if that was asked for.
+    """
+    if not part.whole:
+        msg = f"{name} is live and has no parts ({part}); leave start, end and stride out"
         raise UsageError(msg)

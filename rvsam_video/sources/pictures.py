@@ -9,6 +9,7 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
 from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally, count
+from rvsam_video.sources.part import WHOLE, ClipPart, nothing_there
 from rvsam_video.sources.picture_reading import depth_of, load_picture
 
 
@@ -27,13 +28,13 @@ class ImageSequence(ClosesItself):
         notes: sentences for the report of how the pictures were chosen.
         on_bad_frame: what to do with a picture that cannot be read.
         start: index of the first frame to give.
+        part: which pictures count.
 
     Raises:
         SourceError: if there is no picture that can be read.
     """
 
     live = False
-    counted = True
 
     def __init__(
         self,
@@ -44,12 +45,17 @@ class ImageSequence(ClosesItself):
         notes: Sequence[str] = (),
         on_bad_frame: BadFrames = "skip",
         start: int = 0,
+        part: ClipPart = WHOLE,
     ) -> None:
         self._rate, self._notes = fps or DEFAULT_RATE, notes
         self._depth = depth_of(paths)
         self._paths, self._start, self._stop = paths, start, on_bad_frame == "stop"
+        self._wanted = part.indices(len(paths), self._rate)
+        if not self._wanted:
+            raise nothing_there(name, part)
         self.name = name
-        self.frame_count = len(paths)
+        self.frame_count = len(self._wanted)
+        self.counted = part.whole
         self._tally = self._new_tally()
         self._closed = False
         self.size = self._first_size()
@@ -78,7 +84,9 @@ class ImageSequence(ClosesItself):
         # A new account for each reading, or broken pictures would be counted again and again.
         tally = self._tally = self._new_tally()
         tally.frames = min(self._start, len(self._paths))
-        for index in range(self._start, len(self._paths)):
+        for index in self._wanted:
+            if index < self._start:
+                continue
             frame = self._read(index, tally)
             if frame is not None:
                 tally.frames += 1
@@ -86,6 +94,20 @@ class ImageSequence(ClosesItself):
             elif self._stop:
                 tally.stopped = True
                 return
+
+    def falling(self, last: int) -> Iterator[Frame]:
+        """Read the pictures backward, the same as iteration gives at these indices.
+
+        Args:
+            last: index of the first frame to give; a shorter sequence begins with its end.
+
+        Raises:
+            SourceError: as iteration.
+        """
+        tally = self._new_tally()
+        for index in reversed(self._wanted):
+            if index <= last and (frame := self._read(index, tally)) is not None:
+                yield frame
 
     def frame_at(self, index: int) -> Frame:
         """Read one picture, the same as iteration gives at this index.

@@ -14,6 +14,9 @@ from rvsam_video.errors import UsageError
 Policy = Literal["block", "drop"]
 """When the reader is ahead by the full depth: wait, or drop the oldest for the newest."""
 
+DECODE_AHEAD = 4
+"""Frames decoded while the engine works on another: enough to smooth out key frames."""
+
 CLOSE_SECONDS = 2.0
 """How long closing waits for the thread. It ends at once, unless the source itself is waiting for
 a camera or the network; then it ends by itself as soon as that answers."""

@@ -12,6 +12,7 @@ from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
 from rvsam_video.picture_file import check_size, opened_picture
 from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally
+from rvsam_video.sources.part import WHOLE, ClipPart, PartCounter, nothing_there
 from rvsam_video.sources.picture_reading import UNREADABLE, depth_of, note_broken, reason_of, to_rgb
 
 
@@ -29,13 +30,13 @@ class PictureStack(ClosesItself):
             where there are none.
         on_bad_frame: what to do with a page that cannot be read.
         start: index of the first frame to give.
+        part: which pages count.
 
     Raises:
         SourceError: if there is no page that can be read.
     """
 
     live = False
-    counted = True
 
     def __init__(
         self,
@@ -46,11 +47,13 @@ class PictureStack(ClosesItself):
         fps: float | None = None,
         on_bad_frame: BadFrames = "skip",
         start: int = 0,
+        part: ClipPart = WHOLE,
     ) -> None:
         self._path, self._pages, self.name = path, pages, name
         self._fps, self._start, self._stop = fps, start, on_bad_frame == "stop"
         self._closed = False
-        self.frame_count = len(pages)
+        self._part, rate = part, fps or DEFAULT_RATE
+        self.frame_count, self.counted = part.expected(len(pages), rate), part.whole
         self._depth = depth_of([path])
         self._tally = self._new_tally()
         self.size = self._first_size()
@@ -71,18 +74,23 @@ class PictureStack(ClosesItself):
         yield from self._frames(tally)
 
     def _frames(self, tally: Tally) -> Iterator[Frame]:
-        now = 0.0
+        now, counter = 0.0, PartCounter(self._part)
         # Opened once for all: animations are differences from frame to frame.
         with opened_picture(self._path) as picture:
             for index, page in enumerate(self._pages):
+                if self._part.over(index, now):
+                    break
                 frame = self._read(picture, page, index, now, tally)
+                wanted = counter.takes(index, now) and index >= self._start
                 now += self._seconds(picture)
                 if frame is None and self._stop:
                     tally.stopped = True
                     return
-                if frame is not None and index >= self._start:
+                if frame is not None and wanted:
                     tally.frames += 1
                     yield frame
+        if counter.first is None and not self._part.whole:
+            raise nothing_there(self.name, self._part)
 
     def frame_at(self, index: int) -> Frame:
         """Read one page, the same as iteration gives at this index.

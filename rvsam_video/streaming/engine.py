@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from numpy.typing import NDArray
 
 from rvsam_video.frame import Frame
-from rvsam_video.images import frames_of
 from rvsam_video.methods import AUTO, Method, Pair
 from rvsam_video.prompts.from_python import as_prompts, check_whole
-from rvsam_video.prompts.prompt import Prompt
+from rvsam_video.prompts.prompt import Prompt, check_against_frame, merge_prompts
 from rvsam_video.results import FrameResult
 from rvsam_video.segmenters import Segmenter
 from rvsam_video.settings import SegmentationSettings
-from rvsam_video.sources import open_source, prefetch
+from rvsam_video.sources import open_source
+from rvsam_video.sources.backward import given_frames, goes_back, sized
+from rvsam_video.sources.base import FrameSource
 from rvsam_video.sources.opening import is_place
+from rvsam_video.sources.part import WHOLE, ClipPart
+from rvsam_video.streaming.both_ways import ObjectWays, reading, results_of
+from rvsam_video.streaming.directions import AskedDirection, Direction, chosen_direction
+from rvsam_video.streaming.scaling import Reduction
 from rvsam_video.streaming.session import Session
 from rvsam_video.trackers import PointTracker
-
-DECODE_AHEAD = 4
-"""Frames decoded while the engine works on another: enough to smooth out key frames."""
 
 Prompts: TypeAlias = "Prompt | Mapping[str, Any] | Sequence[Any] | NDArray[Any]"
 """The ways in which `track` takes prompts, see there."""
@@ -124,6 +125,9 @@ class VideoSegmenter:
         prompts: Prompts,
         *,
         fps: float | None = None,
+        direction: AskedDirection = "auto",
+        part: ClipPart = WHOLE,
+        longest_side: int | None = None,
     ) -> Iterator[FrameResult]:
         """Follow the prompted objects through a video; results come while it is being read.
 
@@ -135,6 +139,13 @@ class VideoSegmenter:
             prompts: what to follow: prompts, each with its object and frame; or mappings with the
                 names of a prompt file; or points [[x, y]] of object 1 in frame 0.
             fps: frames per second of pictures, in files or as arrays; None takes 25.
+            direction: in which direction of time objects are followed from their prompts:
+                "forward", "backward" or "both". "auto" goes both ways where the source can be read
+                again and the first prompt of an object is not in its first frame. Of the prompts
+                of an object the nearest decides.
+            part: which frames of a source that is opened here count.
+            longest_side: pixels to which larger frames are reduced before; results keep the size
+                of the frames.
 
         Yields:
             one result per frame, in order, also for frames without objects.
@@ -142,19 +153,80 @@ class VideoSegmenter:
         Raises:
             SourceError: if the source cannot be read.
             PromptError: if a prompt does not fit the frames.
-            UsageError: if the source is none, or a frame is no picture.
+            UsageError: if the source cannot be read backward, or a value makes no sense.
         """
-        chosen = as_prompts(prompts)
-        check_whole(chosen)
-        session = self.session(chosen)
-        if not is_place(source):
-            yield from run_session(session, frames_of(source, fps))
+        known = as_prompts(prompts)
+        check_whole(known)
+        known = merge_prompts(known)
+        if is_place(source):
+            with open_source(source, fps=fps, part=part) as opened:
+                first = part.start if isinstance(part.start, int) else None
+                yield from self._track(opened, known, direction, first, longest_side)
+        else:
+            frames = given_frames(source, fps)
+            yield from self._track(frames, known, direction, 0, longest_side)
+
+    def _track(
+        self,
+        source: FrameSource | Iterable[Frame],
+        prompts: Sequence[Prompt],
+        asked: AskedDirection,
+        first: int | None,
+        longest_side: int | None,
+    ) -> Iterator[FrameResult]:
+        opened = hasattr(source, "live")
+        direction = object_direction(asked, prompts, source, first)
+        if direction == "forward" and longest_side is None:
+            session = self.session(prompts)
+            with reading(source, ahead=opened) as frames:
+                yield from run_session(session, frames)
             return
-        with (
-            open_source(source, fps=fps) as opened,
-            closing(prefetch(opened, DECODE_AHEAD)) as frames,
-        ):
-            yield from run_session(session, frames)
+        size, source = sized(source)
+        if size is not None:
+            ways = self.ways(prompts, direction, Reduction(size, longest_side))
+            yield from results_of(ways, source, ahead=opened)
+            for note in ways.notes():
+                _LOGGER.warning("%s", note)
+
+    def ways(self, prompts: Sequence[Prompt], direction: Direction, scale: Reduction) -> ObjectWays:
+        """Say how objects are followed through a video.
+
+        Args:
+            prompts: one per object and frame, in pixels of the video's frames.
+            direction: in which.
+            scale: to which size frames are brought before.
+
+        Raises:
+            PromptError: if a prompt does not fit the frames.
+        """
+        return ObjectWays(
+            begin=self.session,
+            prompts=[check_against_frame(prompt, scale.size) for prompt in prompts],
+            direction=direction,
+            scale=scale,
+            overlap=self.settings.overlap,
+        )
+
+
+def object_direction(
+    asked: AskedDirection,
+    prompts: Sequence[Prompt],
+    source: object,
+    first: int | None,
+) -> Direction:
+    """Decide in which direction objects are followed, see `chosen_direction`.
+
+    Args:
+        asked: by the user.
+        prompts: of all objects.
+        source: open, or what gives frames.
+        first: index of its first frame; None if it is not known yet.
+    """
+    begins: dict[int, int] = {}
+    for prompt in prompts:
+        begins[prompt.object_id] = min(prompt.frame, begins.get(prompt.object_id, prompt.frame))
+    name = str(getattr(source, "name", "an iterator"))
+    return chosen_direction(asked, [*begins.values()], first, again=goes_back(source), name=name)
 
 
 def run_session(session: Session, frames: Iterable[Frame]) -> Iterator[FrameResult]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,24 +20,42 @@ def file_chunks(path: Path) -> Iterator[bytes]:
         yield from iter(lambda: file.read(_CHUNK), b"")
 
 
-def zip_chunks(folder: Path, paths: Sequence[Path]) -> Iterator[bytes]:
-    """Yield a ZIP archive of files below a folder, while it is being made.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of an archive.
+
+    Attributes:
+        name: in the archive.
+        path: the file.
+        content: what to put there instead of the file's own content, or None.
+    """
+
+    name: str
+    path: Path
+    content: bytes | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content piece by piece."""
+        return file_chunks(self.path) if self.content is None else iter([self.content])
+
+
+def zip_chunks(entries: Sequence[Entry]) -> Iterator[bytes]:
+    """Yield a ZIP archive of files, while it is being made.
 
     Args:
-        folder: names in the archive are relative to it.
-        paths: the files.
+        entries: the files.
     """
     pieces = _Pieces()
     with zipfile.ZipFile(pieces, "w") as archive:
-        for path in paths:
-            name = path.relative_to(folder).as_posix()
+        for item in entries:
+            path = item.path
             kind = zipfile.ZIP_STORED if path.suffix in _STORED else zipfile.ZIP_DEFLATED
             # With the file's own date and size, as if it had been added whole.
-            info = zipfile.ZipInfo.from_file(path, name)
+            info = zipfile.ZipInfo.from_file(path, item.name)
             info.compress_type = kind
             # The size must be settled before the entry begins, and videos can be larger than 2 GiB.
             with archive.open(info, "w", force_zip64=True) as entry:
-                for chunk in file_chunks(path):
+                for chunk in item.chunks():
                     entry.write(chunk)
                     # After each chunk: the archive is never whole in memory or on disk.
                     yield from pieces.take()

@@ -14,6 +14,9 @@ from rvsam_video.errors import UsageError
 LONGEST = 64 * 1024
 """Bytes; a click takes about 80."""
 
+LONGEST_MASK = 4 * 1024**2
+"""Bytes of a painted mask, or of a file with prompts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -22,18 +25,17 @@ class Body:
     fields: dict[str, Any]
 
     @classmethod
-    async def of(cls, request: Request) -> Self:
+    async def of(cls, request: Request, longest: int = LONGEST) -> Self:
         """Read the body of a request.
+
+        Args:
+            request: as it came.
+            longest: bytes that are taken.
 
         Raises:
             UsageError: if it is too long, or no JSON object.
         """
-        content = b""
-        # Chunk by chunk: a request that never ends is refused once it is too long.
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > LONGEST:
-                raise UsageError(f"the request is longer than {LONGEST} bytes")
+        content = await read_bytes(request, longest)
         try:
             # No body is no fields.
             fields = json.loads(content or b"{}")
@@ -78,5 +80,26 @@ class Body:
         return value
 
 
+async def read_bytes(request: Request, longest: int) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        UsageError: if it is too long.
+    """
+    content = b""
+    # Chunk by chunk: a request that never ends is refused once it is too long.
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > longest:
+            raise UsageError(f"the request is longer than {longest} bytes")
+    return content
+
+
 def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    # A whole number of 400 digits is none that a float can hold.
+    except OverflowError:
+        return False

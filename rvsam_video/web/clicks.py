@@ -1,12 +1,16 @@
-"""`ClickBook`: what a visitor has clicked, object by object, with undo."""
+"""`ClickBook`: what a visitor has clicked or painted, object by object."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rvsam_video.errors import PromptError, UsageError
+from rvsam_video.mask_rle import decode_mask, encode_mask
 from rvsam_video.prompts.prompt import MAX_OBJECT_ID, Prompt, check_against_frame, merge_prompts
 from rvsam_video.sinks.colours import drawing_colour
 
@@ -15,14 +19,15 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One click or dragged box.
+    """One click, dragged box or painted mask.
 
     Attributes:
         object_id: the object it belongs to.
         frame: index of the frame.
-        point: x, y in pixels of the frame, or None for a box.
+        point: x, y in pixels of the frame, or None for a box or mask.
         label: 1 on the object, 0 off it.
-        box: x0, y0, x1, y1 in pixels, or None for a click.
+        box: x0, y0, x1, y1 in pixels, or None.
+        mask: height, width and COCO run lengths of a whole mask, or None.
     """
 
     object_id: int
@@ -30,6 +35,12 @@ class Click:
     point: tuple[float, float] | None = None
     label: int = 1
     box: tuple[float, float, float, float] | None = None
+    mask: tuple[int, int, str] | None = None
+
+    @property
+    def starts(self) -> bool:
+        """Whether an object can begin with it."""
+        return self.label == 1 or self.box is not None or self.mask is not None
 
     def to_prompt(self) -> Prompt:
         """Return it as a prompt.
@@ -39,8 +50,57 @@ class Click:
         """
         if self.box is not None:
             return Prompt.create(self.object_id, self.frame, box=self.box)
+        if self.mask is not None:
+            return Prompt.create(self.object_id, self.frame, mask=_decoded(self.mask))
         points = [] if self.point is None else [self.point]
         return Prompt.create(self.object_id, self.frame, points=points, labels=[self.label])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for a file, or for the page."""
+        return {
+            "object": self.object_id,
+            "frame": self.frame,
+            "point": self.point,
+            "label": self.label,
+            "box": self.box,
+            "mask": self.mask,
+        }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Self:
+        """Undo `to_json`.
+
+        Raises:
+            KeyError, TypeError: if it is damaged.
+        """
+        point, box, mask = (
+            None if entry[name] is None else tuple(entry[name]) for name in ("point", "box", "mask")
+        )
+        return cls(entry["object"], entry["frame"], point, entry["label"], box, mask)
+
+
+def _decoded(mask: tuple[int, int, str]) -> NDArray[np.bool_]:
+    height, width, counts = mask
+    try:
+        return decode_mask(counts, height, width)
+    except ValueError as error:
+        raise PromptError(f"the mask is damaged: {error}") from error
+
+
+def clicks_of(prompts: Sequence[Prompt]) -> list[Click]:
+    """Return the clicks, boxes and masks that prompts are made of."""
+    clicks: list[Click] = []
+    for prompt in prompts:
+        key, frame = prompt.object_id, prompt.frame
+        if prompt.mask is not None:
+            height, width = prompt.mask.shape
+            clicks.append(Click(key, frame, mask=(height, width, encode_mask(prompt.mask))))
+        if prompt.box is not None:
+            x0, y0, x1, y1 = map(float, prompt.box)
+            clicks.append(Click(key, frame, box=(x0, y0, x1, y1)))
+        for (x, y), label in zip(prompt.points.tolist(), prompt.labels.tolist(), strict=True):
+            clicks.append(Click(key, frame, (x, y), label))
+    return clicks
 
 
 @dataclass(slots=True)
@@ -93,43 +153,72 @@ class ClickBook:
         self._check_known(click.object_id)
         # Before it is kept: what does not fit must not spoil every later prompt.
         check_against_frame(click.to_prompt(), frame_size)
-        if click.label == 0 and not self._has_start(click):
+        if not click.starts and not self._has_start(click):
             msg = "a background click corrects an object; click on the object itself first"
             raise PromptError(msg)
-        # A second box for the same object and frame takes the place of the first.
-        kept = [
-            item
-            for item in self.clicks
-            if click.box is None
-            or item.box is None
-            or (item.object_id, item.frame) != (click.object_id, click.frame)
-        ]
-        self.clicks = [*kept, click]
+        self.clicks = [*(item for item in self.clicks if not _replaces(click, item)), click]
 
     def _has_start(self, click: Click) -> bool:
         return any(
             item.object_id == click.object_id
             # Up to this frame: an object that starts later cannot be corrected yet.
             and item.frame <= click.frame
-            and (item.label == 1 or item.box is not None)
+            and item.starts
             for item in self.clicks
         )
 
-    def undo(self) -> Click | None:
-        """Take back the last click; return it, or None if there is none."""
-        return self.clicks.pop() if self.clicks else None
+    def delete(self, number: int) -> None:
+        """Forget one click.
 
-    def remove(self, object_id: int) -> int | None:
-        """Forget an object; return the frame of its first click, None if it had none.
+        Raises:
+            UsageError: if there is none of this number.
+        """
+        self._check_number(number)
+        self.clicks = [item for place, item in enumerate(self.clicks) if place != number]
+
+    def move(self, number: int, point: tuple[float, float], frame_size: tuple[int, int]) -> None:
+        """Put one click somewhere else in its frame.
+
+        Raises:
+            UsageError: if there is none of this number, or it is a box or mask.
+            PromptError: if the place is outside the frame.
+        """
+        self._check_number(number)
+        if self.clicks[number].point is None:
+            raise UsageError("only points can be moved; draw the box or mask again")
+        moved = replace(self.clicks[number], point=point)
+        check_against_frame(moved.to_prompt(), frame_size)
+        self.clicks = [moved if place == number else item for place, item in enumerate(self.clicks)]
+
+    def stand_at(self, names: Mapping[int, str], clicks: Sequence[Click]) -> None:
+        """Be as it was at another moment."""
+        self.names, self.clicks = dict(names), list(clicks)
+
+    def load(self, prompts: Sequence[Prompt], frame_size: tuple[int, int]) -> None:
+        """Take prompts of a file besides what is there; objects that are new get names.
+
+        Raises:
+            PromptError: if one does not fit the frames.
+        """
+        for prompt in prompts:
+            check_against_frame(prompt, frame_size)
+        self.take(prompts)
+
+    def take(self, prompts: Sequence[Prompt]) -> None:
+        """Take prompts that are known to fit."""
+        for click in clicks_of(merge_prompts(prompts)):
+            self.names.setdefault(click.object_id, _unnamed(click.object_id))
+            self.clicks = [*(item for item in self.clicks if not _replaces(click, item)), click]
+
+    def remove(self, object_id: int) -> None:
+        """Forget an object.
 
         Raises:
             UsageError: if there is no such object.
         """
         self._check_known(object_id)
-        frames = [click.frame for click in self.clicks if click.object_id == object_id]
         del self.names[object_id]
         self.clicks = [click for click in self.clicks if click.object_id != object_id]
-        return min(frames, default=None)
 
     def prompts(self) -> list[Prompt]:
         """Return all clicks as prompts, one per object and frame.
@@ -148,33 +237,38 @@ class ClickBook:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return objects with their colours and clicks, for the page."""
+        numbered = list(enumerate(self.clicks))
         return [
             {
                 "id": key,
                 "name": name,
                 "colour": "#{:02x}{:02x}{:02x}".format(*drawing_colour(key)),
-                "clicks": [_to_json(click) for click in self._of(key)],
+                # The page draws points and boxes; a painted mask is seen as the object's mask.
+                "clicks": [
+                    {**click.to_json(), "number": number, "mask": click.mask is not None}
+                    for number, click in numbered
+                    if click.object_id == key
+                ],
             }
             for key, name in sorted(self.names.items())
         ]
-
-    def _of(self, object_id: int) -> Sequence[Click]:
-        return [click for click in self.clicks if click.object_id == object_id]
 
     def _check_known(self, object_id: int) -> None:
         if object_id not in self.names:
             msg = f"there is no object {object_id}; add one first"
             raise UsageError(msg)
 
+    def _check_number(self, number: int) -> None:
+        if not 0 <= number < len(self.clicks):
+            raise UsageError("this point is gone already")
+
 
 def _unnamed(key: int) -> str:
     return f"object {key}"
 
 
-def _to_json(click: Click) -> dict[str, Any]:
-    return {
-        "frame": click.frame,
-        "point": click.point,
-        "label": click.label,
-        "box": click.box,
-    }
+def _replaces(new: Click, old: Click) -> bool:
+    """Tell whether a box or mask takes the place of an older one, or a mask of all before it."""
+    if (new.object_id, new.frame) != (old.object_id, old.frame) or new.point is not None:
+        return False
+    return new.mask is not None or old.point is None

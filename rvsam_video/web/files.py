@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from rvsam_video.errors import UsageError
 from rvsam_video.sources import open_source
 from rvsam_video.sources.finding import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from rvsam_video.web.limits import check_pixels
 from rvsam_video.writing import writing
 
 ALLOWED = VIDEO_SUFFIXES | IMAGE_SUFFIXES
@@ -19,15 +21,23 @@ MOST_LISTED = 500
 _SAFE_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def videos_below(root: Path) -> list[str]:
+def videos_below(root: Path, besides: Path | None = None) -> list[str]:
     """Return the videos and image folders below a folder, as paths relative to it.
 
     Links that lead out of the folder are left out.
+
+    Args:
+        root: the folder.
+        besides: a folder that is left out, such as that of results; None for none.
     """
     base = root.resolve()
+    left_out = None if besides is None else besides.resolve()
     found: list[str] = []
     for path in sorted(base.rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(base).parts):
+            continue
+        # Results are overlays and folders of pictures, too.
+        if left_out is not None and path.is_relative_to(left_out) and left_out != base:
             continue
         if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
             # Resolved: a link may stand in the folder and point anywhere.
@@ -59,14 +69,17 @@ def file_below(root: Path, name: str) -> Path:
     try:
         path = (base / name).resolve()
         usable = path.is_relative_to(base) and path != base and path.exists()
-    except OSError as error:
+    # ValueError: a name that no file can have, such as half of a character.
+    except (OSError, ValueError) as error:
         raise UsageError(refused) from error
     if not usable or (path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES):
         raise UsageError(refused)
     return path
 
 
-async def receive(name: str, chunks: AsyncIterator[bytes], folder: Path, limit: int) -> Path:
+async def receive(
+    name: str, chunks: AsyncIterator[bytes], folder: Path, limit: int, max_pixels: int
+) -> Path:
     """Take an upload into a folder, under a name of our own.
 
     Args:
@@ -74,6 +87,7 @@ async def receive(name: str, chunks: AsyncIterator[bytes], folder: Path, limit: 
         chunks: the content, as it comes.
         folder: where to put it.
         limit: bytes.
+        max_pixels: of one picture.
 
     Returns:
         the file, which can be opened as a video.
@@ -91,14 +105,22 @@ async def receive(name: str, chunks: AsyncIterator[bytes], folder: Path, limit: 
     # Nothing of the visitor's name is used: it could hold dots, slashes or a device.
     path = folder / f"upload-{secrets.token_hex(8)}{suffix}"
     try:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await _fill(path, chunks, limit)
-        # Opened once, so that a file that is no video is refused while the upload is answered.
-        with open_source(str(path)):
-            pass
+        # In a thread: to open a video takes time that the server's loop does not have.
+        await asyncio.to_thread(_check_video, path, max_pixels)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     return path
+
+
+def _check_video(path: Path, max_pixels: int) -> None:
+    """Open a file once, so that what is no video is refused while the upload is answered."""
+    check_pixels(str(path), max_pixels)
+    with open_source(str(path)):
+        pass
 
 
 async def _fill(path: Path, chunks: AsyncIterator[bytes], limit: int) -> None:

@@ -60,12 +60,12 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         # Without its port: the page may be reached through another one.
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        host = _host_in(f"//{request.headers.get('host', '')}")
         if host not in self._hosts and not self._any_host:
             return _refuse(f"the page is not known as {host!r}; open it by its own address")
         origin = request.headers.get("origin")
         # With the port here: another program on this machine is another site.
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
             return _refuse("requests of other sites' pages are not taken")
         if request.method not in ("GET", "HEAD") and origin is None:
             # Browsers that send no Origin say this instead; programs such as curl send neither.
@@ -80,8 +80,8 @@ class Guard:
         # In constant time: how long a comparison takes must not tell how much was right.
         if given and hmac.compare_digest(given.encode(), expected):
             # Away from the address with the token, which would stay in the history and in copied
-            # links.
-            response = RedirectResponse(request.url.path, 303)
+            # links. Relative: a proxy may show the page below a path that is not known here.
+            response = RedirectResponse("./", 303)
             response.set_cookie(
                 TOKEN_COOKIE,
                 given,
@@ -94,6 +94,15 @@ class Guard:
         if hmac.compare_digest(kept.encode(), expected):
             return None
         return _refuse("the token is missing or wrong; open the address that was printed at start")
+
+
+def _host_in(address: str) -> str:
+    """Return the host name of an address; nothing if it makes no sense."""
+    try:
+        return urlsplit(address).hostname or ""
+    # Brackets that are not closed, and the like.
+    except ValueError:
+        return ""
 
 
 def _refuse(sentence: str) -> Response:

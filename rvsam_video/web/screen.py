@@ -1,11 +1,12 @@
-"""`Screen`: what a visitor's browser is shown, made from frames, results and states."""
+"""`Screen`: what a visitor's browsers are shown: pictures, masks apart from them, and states."""
 
 from __future__ import annotations
 
 import base64
+import io
 import time
+import zlib
 from collections import deque
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,21 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from rvsam_video.frame import Frame, Image
-from rvsam_video.results import FrameResult, ObjectResult, PointTable
+from rvsam_video.palette import davis_palette
+from rvsam_video.results import FrameResult
 from rvsam_video.sinks.contact_sheet import small_jpeg
-from rvsam_video.sinks.drawing import draw_overlay
 from rvsam_video.web.events import Board
 from rvsam_video.web.settings import WebSettings
 
 _RATE_FRAMES = 30
 """Frames over which the speed shown is the average."""
 
+_FULL_QUALITY = 92
+"""JPEG quality of a picture that is looked at closely."""
+
 
 class Screen:
-    """Puts pictures and states up for a visitor's browsers.
+    """Puts pictures, masks and states up for a visitor's browsers.
 
     Args:
         board: where they listen.
@@ -41,15 +45,15 @@ class Screen:
         self.frame: Frame | None = None
         self._times: deque[float] = deque(maxlen=_RATE_FRAMES)
 
-    def show(self, frame: Frame, picture: Image, written: int) -> None:
-        """Show a frame as it is, or with masks of a file.
+    def show(self, frame: Frame, masks: bytes | None, written: int) -> None:
+        """Show a frame with masks of a file, or none.
 
         Args:
             frame: the frame.
-            picture: (H, W, 3) uint8 RGB, what is seen of it.
+            masks: an index PNG; None for no masks.
             written: frames tracked so far.
         """
-        self._post(frame, picture, {}, written)
+        self._post(frame, masks, {}, written)
 
     def show_result(self, result: FrameResult, written: int, *, tracking: bool) -> None:
         """Show a frame with its masks.
@@ -69,10 +73,10 @@ class Screen:
         else:
             # A pause must not count as a slow frame.
             self._times.clear()
-        self._post(frame, overlay_of(result), scores, written)
+        self._post(frame, index_png(result.index_map()), scores, written)
 
     def _post(
-        self, frame: Frame, picture: Image, scores: dict[str, float | None], written: int
+        self, frame: Frame, masks: bytes | None, scores: dict[str, float | None], written: int
     ) -> None:
         self.frame = frame
         self.board.post(
@@ -83,9 +87,10 @@ class Screen:
                 "fps": self._speed(),
                 "scores": scores,
                 "tracked": written,
-                # In the message itself: picture, index and scores belong together and arrive
-                # together.
-                "jpeg": base64.b64encode(self.jpeg(picture)).decode("ascii"),
+                # In the message itself: picture, masks, index and scores belong together and
+                # arrive together. Masks apart, so that the page can draw them as it likes.
+                "jpeg": base64.b64encode(self.jpeg(frame.image)).decode("ascii"),
+                "masks": None if masks is None else base64.b64encode(masks).decode("ascii"),
             },
         )
 
@@ -94,9 +99,16 @@ class Screen:
             return None
         return round((len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-6), 1)
 
-    def jpeg(self, picture: Image) -> bytes:
-        """Return a picture as it is sent."""
-        return small_jpeg(picture, self._settings.view_width, self._settings.jpeg_quality)
+    def jpeg(self, picture: Image, *, width: int | None = None) -> bytes:
+        """Return a picture as it is sent.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB.
+            width: pixels, at most; None for the width of the settings.
+        """
+        width = self._settings.view_width if width is None else width
+        small = width <= self._settings.view_width
+        return small_jpeg(picture, width, self._settings.jpeg_quality if small else _FULL_QUALITY)
 
     def tell(self, state: dict[str, Any]) -> None:
         """Put the state up, all that the page shows besides the picture."""
@@ -107,35 +119,23 @@ class Screen:
         self.board.post(kind, {"message": text})
 
 
-def with_masks(frame: Frame, last: FrameResult | None, file: Path) -> Image:
-    """Return (H, W, 3) uint8 RGB: a frame with its masks, where it was tracked.
+def index_png(indices: NDArray[np.uint8]) -> bytes:
+    """Return a picture whose palette index is the object id, as mask files are.
 
     Args:
-        frame: the frame.
-        last: the newest result, which may not be on disk yet.
-        file: where its masks are, if it was tracked.
+        indices: (H, W) uint8.
     """
-    if last is not None and last.index == frame.index:
-        return overlay_of(last)
-    return overlay_from_file(frame, file) if file.is_file() else frame.image
+    picture = PillowImage.fromarray(indices)
+    picture.putpalette(davis_palette().tobytes())
+    content = io.BytesIO()
+    # Run lengths alone: half the time of zlib's default, and as small for flat pictures.
+    picture.save(content, format="PNG", compress_type=zlib.Z_RLE)
+    return content.getvalue()
 
 
-def overlay_of(result: FrameResult) -> Image:
-    """Return (H, W, 3) uint8 RGB: the masks and ids, without points (the page draws clicks)."""
-    bare = FrameResult(result.index, result.time, result.image, result.objects, PointTable.empty())
-    return draw_overlay(bare)
-
-
-def overlay_from_file(frame: Frame, path: Path) -> Image:
-    """Return (H, W, 3) uint8 RGB: a frame that was tracked before, with its masks from disk."""
-    with PillowImage.open(path) as picture:
-        indices = np.asarray(picture)
-    # From the run's own file: no result is kept in memory for frames gone by.
-    masks = {int(key): indices == key for key in np.unique(indices) if key}
-    return overlay_of(result_of(frame, masks))
-
-
-def result_of(frame: Frame, masks: Mapping[int, NDArray[np.bool_]]) -> FrameResult:
-    """Return masks as the result of a frame."""
-    objects = tuple(ObjectResult(key, mask, 1.0) for key, mask in masks.items())
-    return FrameResult(frame.index, frame.time, frame.image, objects, PointTable.empty())
+def file_or_none(path: Path) -> bytes | None:
+    """Return the bytes of a file, None if there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -5,12 +5,10 @@ from __future__ import annotations
 import secrets
 import signal
 import socket
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -51,11 +49,8 @@ def serve(
     # Bound here and handed on: a port taken is told in one sentence, and port 0 has its number.
     listener = _listen(settings)
     address = _address(settings, listener.getsockname()[1])
-    with (
-        tempfile.TemporaryDirectory(prefix="rvsam-video-", ignore_cleanup_errors=True) as folder,
-        listener,
-    ):
-        visitors = Visitors(segmenter, Path(folder), settings)
+    with listener:
+        visitors = Visitors(segmenter, settings.workspace, settings)
         config = uvicorn.Config(
             create_app(visitors, settings),
             log_level="warning",
@@ -63,39 +58,58 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=2,
         )
-        say(f"the page is at {address} (Ctrl-C ends it)")
+        server = _orderly(uvicorn.Server(config), visitors.end_streams)
+        say(f"the page is at {address} (Ctrl-C ends it; work is saved as it is done)")
         if open_browser:
             # A moment later, when the server answers; a browser that comes too early shows an
             # error.
             threading.Timer(0.5, _show, (address,)).start()
         try:
-            with (
-                suppress(KeyboardInterrupt),
-                _ending_with_terminal(server := uvicorn.Server(config)),
-            ):
+            with suppress(KeyboardInterrupt), _ending_by_signals(server):
                 server.run(sockets=[listener])
         # Also after an error: visitors' runs are finished, so that their files are whole.
         finally:
+            say("finishing files ...")
             visitors.close()
+            say(f"results are in {settings.out or settings.workspace}")
+
+
+def _orderly(server: Server, ending: Callable[[], None]) -> Server:
+    """Let a server end its endless streams first when it is told to stop."""
+    before = server.shutdown
+
+    async def shutdown(sockets: list[socket.socket] | None = None) -> None:
+        # Else they are torn down in the middle, with a traceback for each open page.
+        ending()
+        await before(sockets)
+
+    server.shutdown = shutdown  # type: ignore[method-assign]
+    return server
 
 
 @contextmanager
-def _ending_with_terminal(server: Server) -> Iterator[None]:
-    """Let the server end in order when its terminal is closed; it knows the other signals."""
-    usable = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
-    # Ignored by the one who started us, as nohup does: that was meant.
-    if not usable or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+def _ending_by_signals(server: Server) -> Iterator[None]:
+    """Let the server end in order when it is told to stop, or its terminal is closed."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(_number: int, _frame: FrameType | None) -> None:
         server.should_exit = True
 
-    previous = signal.signal(signal.SIGHUP, end)
+    previous = {}
+    # The server handles some itself, and then raises them again for whoever had them before; by
+    # default that would end the process before files are finished.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # Ignored by the one who started us, as nohup does: that was meant.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            previous[number] = signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGHUP, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def new_token() -> str:
@@ -121,6 +135,8 @@ def _listen(settings: WebSettings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
+        # Now, so that a browser that comes before the server is ready waits for it.
+        listener.listen()
     except OSError as error:
         listener.close()
         msg = (

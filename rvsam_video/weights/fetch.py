@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Literal
 
 from rvsam_video.errors import WeightsError
 from rvsam_video.weights.cache import (
@@ -28,6 +29,7 @@ __all__ = [
     "fetch",
     "file_sha256",
     "find_weights",
+    "held_against",
     "load_state_dict",
     "verify",
 ]
@@ -87,8 +89,10 @@ def fetch(
     target = cached_file(checkpoint, cache)
     if not target.is_file():
         if is_offline(offline):
-            msg = f"the weights {checkpoint.name} are not in the cache ({target}) and --offline "
-            msg += f"forbids downloading them: {_without_network(checkpoint)}"
+            # Not every command has the option, and the environment may say it.
+            why = "RVSAM_OFFLINE is set" if offline is None else "--offline is given"
+            msg = f"the weights {checkpoint.name} are not in the cache ({target}) and {why}, so "
+            msg += f"they are not downloaded: {_without_network(checkpoint)}"
             raise WeightsError(msg)
         with writing_cache(target.parent), only_writer(target):
             if not target.is_file():
@@ -138,6 +142,19 @@ def verify(checkpoint: PublishedWeights, path: Path) -> str:
     return found
 
 
+def held_against(
+    checkpoint: PublishedWeights, path: Path
+) -> Literal["published", "first seen"] | None:
+    """Return what `verify` holds a file against; None if nothing is known of it yet.
+
+    Raises:
+        WeightsError: if the note on the file is damaged.
+    """
+    if checkpoint.sha256 is not None or checkpoint.md5 is not None:
+        return "published"
+    return None if read_pin(path) is None else "first seen"
+
+
 def file_sha256(path: str | Path) -> str:
     """Return the sha256 of a file, in hexadecimal.
 
@@ -179,6 +196,9 @@ def describe_weights(name: str, path: str | Path | None = None) -> dict[str, str
     if entry is not None and (path is None or _is_published(entry, file, facts["sha256"])):
         facts |= {"licence": entry.licence, "citation": entry.citation, "url": entry.url}
         facts |= {"notice": entry.notice} if entry.notice else {}
+    if entry is not None and path is None and entry.sha256 is None and entry.md5 is None:
+        # Its name in the cache says what it should be; nobody can say that it is.
+        facts |= {"verified": "no: nobody published a hash of these weights"}
     return facts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rvsam_video.errors import UsageError
+from rvsam_video.errors import unknown_name
 
 # The one licence among these that forbids something; every run with such weights says so.
 NON_COMMERCIAL = "CC-BY-NC-4.0"
@@ -280,6 +280,5 @@ def find_weights(name: str) -> PublishedWeights:
         UsageError: if there is none.
     """
     if name not in PUBLISHED:
-        msg = f"there are no weights named {name!r}; choose one of: {', '.join(PUBLISHED)}"
-        raise UsageError(msg)
+        raise unknown_name("set of weights", name, PUBLISHED)
     return PUBLISHED[name]

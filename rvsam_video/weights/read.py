@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -86,7 +87,10 @@ def _unpickle(path: Path) -> object:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # It warns of protocols that damage has made up; what is wrong is said by the error.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # A damaged file can raise nearly anything from inside the unpickler.
         text = str(error)
@@ -128,13 +132,25 @@ _SHOWN = 3
 """Differing names that a message lists of each kind; the first ones tell which network it was."""
 
 
-def load_checked(model: nn.Module, state_dict: Mapping[str, Tensor], source: str) -> None:
+def same_entries(model: nn.Module, state_dict: Mapping[str, Tensor]) -> bool:
+    """Whether a network has exactly these names and shapes; it may be one without memory."""
+    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    return own == {name: tuple(value.shape) for name, value in state_dict.items()}
+
+
+def load_checked(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    source: str,
+    known: Callable[[], Sequence[str]] = tuple,
+) -> None:
     """Copy a state dict into a network if all names and shapes agree.
 
     Args:
         model: the network; its entries are overwritten in place and keep their type and device.
         state_dict: names to tensors, exactly the network's.
         source: where the tensors are from, for the message.
+        known: names the networks that these weights are of; asked only if they do not fit.
 
     Raises:
         WeightsError: naming the first entries that are missing, superfluous or of another shape,
@@ -156,9 +172,15 @@ def load_checked(model: nn.Module, state_dict: Mapping[str, Tensor], source: str
         ),
     ]
     if differences:
+        names = known()
+        advice = (
+            f"they are weights of {' or '.join(names)}: choose that"
+            if names
+            else "choose the segmenter or tracker that these weights were made for"
+        )
         msg = (
             f"the weights from {source} do not fit this network: they {'; they '.join(differences)}"
-            "; choose the segmenter or tracker that these weights were made for, or other weights"
+            f"; {advice}, or other weights"
         )
         raise WeightsError(msg)
     refuse_infinite_weights(state_dict, source)
@@ -184,19 +206,14 @@ def refuse_infinite_weights(state_dict: Mapping[str, Tensor], source: str) -> No
         wrong = value.numel() - int(torch.isfinite(value).sum())
         if wrong:
             msg = (
-                f"the weights from {source} are damaged: {_printable(name)} holds {wrong} of "
+                f"the weights from {source} are damaged: {name} holds {wrong} of "
                 f"{value.numel()} values that are no finite numbers; fetch them again, or use an "
                 "earlier file of the training"
             )
             raise WeightsError(msg)
 
 
-def _printable(name: str) -> str:
-    """Return a name from a file such that every terminal and file can take it."""
-    return name if name.isprintable() else ascii(name)
-
-
 def _listed(verb: str, entries: list[str]) -> Iterable[str]:
     if entries:
         more = f" and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
-        yield f"{verb} {', '.join(map(_printable, entries[:_SHOWN]))}{more}"
+        yield f"{verb} {', '.join(entries[:_SHOWN])}{more}"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from rvsam_video import segmenters
 from rvsam_video.cli.main import main
-from rvsam_video.clips import instances
+from rvsam_video.clips import instances, kept
 from rvsam_video.mask_rle import decode_mask
 
 
@@ -81,3 +81,59 @@ def test_bad_input_is_one_sentence(here, capsys, arguments, sentence, code):
     assert main(["instances", *arguments]) == code
     assert sentence in capsys.readouterr().err
     assert not (here / "instances.json").exists()
+
+
+def test_an_interrupted_search_goes_on_to_the_same_results(here, monkeypatch, capsys):
+    command = ["instances", "frames", "--propose-every", "1", "--out"]
+    assert main([*command, "whole.json"]) == 0
+    follow, times = instances.InstanceSegmenter._follow, []
+
+    def killed(self, *arguments):
+        times.append(arguments)
+        if len(times) == 2:
+            raise KeyboardInterrupt
+        return follow(self, *arguments)
+
+    monkeypatch.setattr(instances.InstanceSegmenter, "_follow", killed)
+    assert main([*command, "all.json"]) == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
+    assert not (here / "all.json").exists()
+    assert main([*command, "all.json"]) == 0
+    assert "going on behind frame" in capsys.readouterr().err
+    # The first object was not followed again.
+    assert len(times) == 3
+    assert (here / "all.json").read_bytes() == (here / "whole.json").read_bytes()
+    assert [path.name for path in here.glob(".*")] == []
+
+
+def test_what_another_command_kept_is_not_used(here, monkeypatch):
+    command = ["instances", "frames", "--propose-every", "2", "--out", "all.json"]
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.KeptInstances, "remove", lambda _: None)
+        assert main(command) == 0
+    (here / "all.json").unlink()
+    assert main([*command, "--max-frames", "3"]) == 0
+    found = json.loads((here / "all.json").read_text())
+    assert {len(entry["segmentations"]) for entry in found} == {3}
+
+
+@pytest.mark.parametrize("out", ["frames", "frames/00000.png/all.json", "there.json"])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_loaded(
+    here, monkeypatch, capsys, out
+):
+    (here / "there.json").write_text("mine")
+
+    def loaded(_):
+        raise AssertionError
+
+    monkeypatch.setattr(instances, "automatic_proposals", loaded)
+    assert main(["instances", "frames", "--out", out]) in {1, 2}
+    errors = capsys.readouterr().err
+    assert any(text in errors for text in ("is a directory", "a file stands", "is there already"))
+    assert (here / "there.json").read_text() == "mine"
+
+
+def test_results_are_replaced_when_told(here):
+    (here / "there.json").write_text("mine")
+    assert main(["instances", "frames", "--out", "there.json", "--overwrite"]) == 0
+    assert len(json.loads((here / "there.json").read_text())) == 1

@@ -124,7 +124,7 @@ def test_path_of_missing_weights_fails_with_the_command_to_run(cache, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["fetch", "nothing"], "no weights named 'nothing'"),
+        (["fetch", "nothing"], "no set of weights named 'nothing'"),
         (["fetch"], "or use --all"),
         (["path"], "Missing argument"),
         ([], "Missing command"),
@@ -144,3 +144,21 @@ def test_offline_downloads_nothing(cache, capsys, monkeypatch, how):
     assert main(["weights", "fetch", "tiny", *option]) == 1
     assert "--checkpoint PATH" in capsys.readouterr().err
     assert not cache.exists()
+
+
+def test_a_file_of_unknown_hash_is_not_called_ok(cache, capsys, monkeypatch):
+    monkeypatch.setitem(PUBLISHED, "tiny", replace(PUBLISHED["tiny"], sha256=None, size=None))
+    cache.mkdir()
+    torch.save({"a": torch.zeros(2)}, cache / "tiny.pt")
+    assert main(["weights", "verify", "tiny"]) == 0
+    first = capsys.readouterr().out
+    assert "nobody published its hash" in first
+    assert not first.startswith("tiny  ok")
+    assert main(["weights", "verify", "tiny"]) == 0
+    assert "unchanged since it was first seen" in capsys.readouterr().out
+    (cache / "tiny.pt.json").unlink()
+    found = []
+    for _ in range(2):
+        assert main(["weights", "verify", "tiny", "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert [(item["ok"], item["against"]) for item in found] == [(None, None), (True, "first seen")]

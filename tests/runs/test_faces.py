@@ -11,7 +11,8 @@ import pytest
 from rvsam_video import OutputError
 from rvsam_video.cli.main import main
 from rvsam_video.demos.synthetic import SyntheticClip
-from rvsam_video.runs.objects import run
+from rvsam_video.runs.feed import Feed
+from rvsam_video.runs.objects import RunOptions, run
 from rvsam_video.runs.repeating import options_of_run
 from rvsam_video.streaming.engine import VideoSegmenter
 
@@ -76,6 +77,8 @@ def test_the_page_and_a_command_leave_the_same_bytes(clip, tmp_path):
     )
     prompts = page / "prompts.json"
     arguments = ["track", str(clip), "--points", str(prompts), "--save", SAVE]
+    # The page goes forward.
+    arguments += ["--direction", "forward"]
     assert main([*arguments, "--out", str(command)]) == 0
     assert files(command) == files(page)
     assert record(command) == record(page)
@@ -111,3 +114,12 @@ def test_a_folder_that_is_no_run_of_objects_is_refused(clip, tmp_path):
         options_of_run(tmp_path / "points", tmp_path / "again")
     with pytest.raises(OutputError, match="damaged or cannot be read"):
         options_of_run(tmp_path, tmp_path / "again")
+
+
+def test_a_feed_that_was_set_forward_can_be_set_back_before_it_was_read(clip):
+    with Feed(RunOptions(source=str(clip), out=clip.parent / "none", prompts=())) as feed:
+        feed.stand_at(7)
+        feed.stand_at(0)
+        frame = feed.next()
+        assert frame is not None
+        assert frame.index == 0

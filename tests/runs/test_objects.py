@@ -233,10 +233,25 @@ def test_nothing_is_made_when_the_request_is_wrong(options, tmp_path):
     assert not options.out.exists()
 
 
-def test_a_prompt_after_the_end_is_reported(options):
+def test_a_prompt_after_the_end_is_refused_before_work(options):
     late = Prompt.create(object_id=9, frame=500, points=[[5, 5]])
-    summary = run(replace(options, prompts=[*options.prompts, late]))
-    assert any("object 9 in frame 500" in text for text in summary.messages)
+    with pytest.raises(PromptError, match="object 9 in frame 500 comes too late"):
+        run(replace(options, prompts=[*options.prompts, late]))
+    assert not options.out.exists()
+
+
+def test_a_prompt_after_the_frames_that_are_asked_for_is_reported(options):
+    summary = run(replace(options, max_frames=4))
+    assert any("object 3 in frame 30 was not used" in text for text in summary.messages)
+    with pytest.raises(PromptError, match="the last frame is 3"):
+        run(replace(options, prompts=options.prompts[2:], max_frames=4))
+
+
+def test_an_object_of_background_alone_is_refused_before_work(options):
+    off = Prompt.create(points=[[80, 45]], labels=[0])
+    with pytest.raises(PromptError, match="object 1 has only points off it"):
+        run(replace(options, prompts=[off]))
+    assert not options.out.exists()
 
 
 def test_a_source_that_breaks_off_is_reported_and_nothing_is_lost(options, video, tmp_path):
@@ -285,6 +300,6 @@ def test_masks_of_an_image_folder_have_the_names_of_its_pictures(options, clip, 
     folder.mkdir()
     for frame in SyntheticClip(frames=3, size=(160, 90)):
         Image.fromarray(frame.image).save(folder / f"shot_{frame.index + 7:03d}.png")
-    run(replace(options, source=str(folder), save=("masks",)))
+    run(replace(options, source=str(folder), prompts=options.prompts[:2], save=("masks",)))
     names = sorted(path.name for path in (options.out / "masks").iterdir())
     assert names == ["shot_007.png", "shot_008.png", "shot_009.png"]

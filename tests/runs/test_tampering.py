@@ -169,6 +169,13 @@ def test_a_tampered_working_file_is_one_sentence(own, file):
         ("pictures", {"masks": [["../x.png"]]}),
         ("pictures", {"masks": [[1, 2]]}),
         ("started", 5),
+        ("timings", {"total": 10**400}),
+        ("timings", {"total": float("nan")}),
+        ("files", ["\ud800"]),
+        ("files", ["a\0b"]),
+        ("pictures", {"masks": [["\ud800.png"]]}),
+        ("pictures", {"masks/\ud800": []}),
+        ("pictures", {"masks/../..": []}),
     ],
 )
 def test_a_tampered_record_is_one_sentence(own, key, value):

@@ -21,7 +21,7 @@ from pycocotools.coco import COCO
 
 from rvsam_video.results import FrameResult
 from rvsam_video.sinks.base import SinkContext, SinkWriter, create_sinks
-from rvsam_video.sinks.labelling import TOLERANCE, outlines, simplified
+from rvsam_video.sinks.labelling import OUTLINE_TOLERANCE, outlines, simplified
 
 MakeResult = Callable[..., FrameResult]
 FRAMES = 20
@@ -121,7 +121,7 @@ def test_simplified_outlines_stay_within_their_tolerance(mask: np.ndarray) -> No
         reduced = simplified(polygon)
         assert 3 <= len(reduced) <= len(polygon)
         for x, y in polygon.tolist():
-            assert abs(cv2.pointPolygonTest(reduced, (x, y), True)) <= TOLERANCE + 1e-3
+            assert abs(cv2.pointPolygonTest(reduced, (x, y), True)) <= OUTLINE_TOLERANCE + 1e-3
 
 
 def test_a_large_smooth_outline_keeps_few_corners() -> None:

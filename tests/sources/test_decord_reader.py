@@ -92,3 +92,34 @@ class TestWithDecord:
         source.close()
         with pytest.raises(SourceError, match="was closed"):
             source.frame_at(0)
+
+
+PLAIN = ("mp4 H.264", "mkv H.264", "webm VP9", "avi MJPEG", "mp4 HEVC 10 bit", "odd size 321x241")
+TRICKY = (
+    "rotated 90", "rotated 180", "mirrored", "mirrored and rotated 90", "mp4 AV1", "MPEG-TS", "GIF",
+    "greyscale", "fragmented mp4", "variable frame rate mp4", "variable frame rate avi",
+    "edit list, 3 of 30 cut", "no time stamps", "two recordings joined",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *TRICKY])
+def test_both_readers_give_the_same_or_one_refuses(clip, name):
+    path, _ = clip(name)
+    with open_source(path) as source:
+        own = list(source)
+    try:
+        other = list(open_source(path, reader="decord"))
+    except SourceError as error:
+        assert "choose the reader 'pyav'" in str(error)  # noqa: PT017 (either way is right)
+        return
+    assert [frame.index for frame in other] == [frame.index for frame in own]
+    assert [frame.time for frame in other] == pytest.approx(
+        [frame.time for frame in own], abs=0.001
+    )
+    for one, two in zip(own, other, strict=True):
+        assert np.abs(one.image.astype(int) - two.image).mean() < 6
+
+
+def test_what_an_edit_list_cuts_away_is_not_given(clip):
+    with pytest.raises(SourceError, match=r"30 frames instead of 27"):
+        open_source(clip("edit list, 3 of 30 cut")[0], reader="decord")

@@ -14,7 +14,7 @@ from numbered_clips import FRAMES, Recipe, encode, read_number
 
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.sources import open_source
-from rvsam_video.sources.conversion import Orientation, orientation_of
+from rvsam_video.sources.pixels.conversion import Orientation, orientation_of
 
 
 def numbers(source):

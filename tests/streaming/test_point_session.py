@@ -106,7 +106,8 @@ def test_a_table_that_is_not_understood_is_named(text, sentence):
 
 def test_every_frame_comes_out_once_with_the_points_that_live_in_it(fakes, make_frames):
     tracker = fakes.DriftTracker(lookahead=3, step=(1, 2))
-    tracked = list(rv.track_points(make_frames(8), [[0, 5, 6], [4, 10, 10]], tracker=tracker))
+    queries = [[0, 5, 6], [4, 10, 10]]
+    tracked = list(rv.track_points(make_frames(8), queries, tracker=tracker, direction="forward"))
     assert [points.frame_index for points in tracked] == list(range(8))
     assert [points.ids.tolist() for points in tracked] == [[0]] * 4 + [[0, 1]] * 4
     assert tracked[7].xy.tolist() == [[12, 20], [13, 16]]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from page_tests import Client
 
 from rvsam_video.demos.synthetic import SyntheticClip
 
@@ -27,47 +25,6 @@ from rvsam_video.web.visitors import Visitors  # noqa: E402
 
 FRAMES = 30
 SIZE = (320, 180)
-
-
-@dataclass
-class Client:
-    """A browser without a screen: it keeps its cookie and says where it comes from."""
-
-    port: int
-    headers: dict[str, str] = field(default_factory=dict)
-    cookie: str = ""
-
-    def ask(
-        self, method: str, path: str, body: bytes | dict[str, Any] | None = None, **headers: str
-    ) -> tuple[int, Any]:
-        """Send a request; return the status and the body, as JSON if it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        content = json.dumps(body).encode() if isinstance(body, dict) else body
-        given = {"Cookie": self.cookie} | self.headers | headers
-        connection.request(method, path, content, given)
-        response = connection.getresponse()
-        data = response.read()
-        for name, value in response.getheaders():
-            if name.lower() == "set-cookie":
-                self.cookie = value.split(";")[0]
-        connection.close()
-        is_json = response.getheader("content-type", "").startswith("application/json")
-        return response.status, json.loads(data) if is_json else data
-
-    def post(self, path: str, body: bytes | dict[str, Any] | None = None) -> dict[str, Any]:
-        """Send a request that must succeed."""
-        status, answer = self.ask("POST", path, {} if body is None else body)
-        assert status == 200, answer
-        return answer
-
-    def wait_for(self, state: str) -> dict[str, Any]:
-        """Ask until the page is in this state."""
-        for _ in range(600):
-            answer = self.post("/api/rename", {"object": 1, "name": "thing"})
-            if answer["state"] == state:
-                return answer
-            time.sleep(0.1)
-        raise AssertionError(f"the page is {answer['state']}, not {state}")
 
 
 @contextmanager
@@ -120,7 +77,7 @@ def serve(tmp_path: Path, videos: Path) -> Iterator[Callable[..., Client]]:
 
         def start(**options: Any) -> Client:
             settings = WebSettings(**{"port": 0, "root": videos, **options})
-            place = tmp_path / f"visitors-{settings.port}"
+            place = tmp_path / "visitors"
             port = stack.enter_context(serving(place, VideoSegmenter(), settings))
             return Client(port)
 

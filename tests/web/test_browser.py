@@ -50,7 +50,7 @@ def page(browser: Any, serve: Any) -> Iterator[Any]:
     tab.goto(f"http://127.0.0.1:{client.port}/")
     tab.locator("#videos").select_option("sea.mp4")
     playwright.expect(tab.locator("#state")).to_have_text("ready")
-    playwright.expect(tab.locator("#picture")).to_have_js_property("complete", True)
+    playwright.expect(tab.locator("#view")).to_have_attribute("data-frame", "0")
     yield tab
     assert problems == []
     context.close()
@@ -63,10 +63,17 @@ def middle(clip: SyntheticClip, object_id: int, frame: int) -> tuple[float, floa
 
 
 def click(page: Any, clip: SyntheticClip, object_id: int, frame: int, button: str = "left") -> None:
-    x, y = middle(clip, object_id, frame)
-    box = page.locator("#marks").bounding_box()
-    scale = box["width"] / clip.size[0]
-    page.mouse.click(box["x"] + (x + 0.5) * scale, box["y"] + (y + 0.5) * scale, button=button)
+    page.mouse.click(*at(page, *middle(clip, object_id, frame)), button=button)
+
+
+def at(page: Any, x: float, y: float) -> tuple[float, float]:
+    """Return where a pixel of the picture is on the screen."""
+    view = page.locator("#view")
+    box = view.bounding_box()
+    scale, left, top = (
+        float(view.get_attribute(f"data-{name}")) for name in ("scale", "left", "top")
+    )
+    return box["x"] + left + (x + 0.5) * scale, box["y"] + top + (y + 0.5) * scale
 
 
 def score(page: Any, row: int) -> Any:
@@ -121,11 +128,9 @@ def test_click_track_correct_download(page: Any, clip: SyntheticClip, tmp_path: 
 def test_right_click_box_and_undo(page: Any, clip: SyntheticClip) -> None:
     expect = playwright.expect
     rows, columns = np.nonzero(clip.truth(0) == 1)
-    place = page.locator("#marks").bounding_box()
-    scale = place["width"] / clip.size[0]
-    page.mouse.move(place["x"] + columns.min() * scale, place["y"] + rows.min() * scale)
+    page.mouse.move(*at(page, columns.min(), rows.min()))
     page.mouse.down()
-    page.mouse.move(place["x"] + columns.max() * scale, place["y"] + rows.max() * scale, steps=4)
+    page.mouse.move(*at(page, columns.max(), rows.max()), steps=4)
     page.mouse.up()
     expect(score(page, 0)).not_to_be_empty()
     with page.expect_response("**/api/click") as answered:

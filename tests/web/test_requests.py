@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from page_tests import click_on, iou, masks_of
 from PIL import Image
 
-from rvsam_video.demos.synthetic import SyntheticClip
 from rvsam_video.errors import UsageError
 from rvsam_video.web.files import file_below, videos_below
 from rvsam_video.web.settings import WebSettings
 
 Serve = Callable[..., "object"]
-
-
-def click_on(clip: SyntheticClip, object_id: int, frame: int) -> list[float]:
-    """Return a point well inside an object."""
-    rows, columns = np.nonzero(clip.truth(frame) == object_id)
-    middle = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
-    return [float(columns[middle]), float(rows[middle])]
-
-
-def iou(found: np.ndarray, truth: np.ndarray) -> float:
-    return float((found & truth).sum() / (found | truth).sum())
 
 
 @pytest.fixture
@@ -40,18 +28,6 @@ def opened(serve, clip):
     assert (state["width"], state["height"], state["frames"]) == (320, 180, 30)
     client.post("/api/click", {"object": 1, "frame": 0, "point": click_on(clip, 1, 0), "label": 1})
     return client
-
-
-def masks_of(client) -> dict[str, np.ndarray]:
-    status, data = client.ask("GET", "/api/zip")
-    assert status == 200
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.testzip() is None
-        return {
-            Path(name).stem: np.asarray(Image.open(io.BytesIO(archive.read(name))))
-            for name in archive.namelist()
-            if name.startswith("masks/")
-        }
 
 
 def test_a_visitor_clicks_tracks_and_takes_everything_away(opened, clip) -> None:
@@ -289,15 +265,42 @@ def test_only_so_many_visitors_come_in(serve) -> None:
     assert "1 people use this page already" in answer["error"]
 
 
-def test_idle_visitors_are_removed_with_their_files(serve, tmp_path: Path) -> None:
+def test_whoever_left_makes_room_and_finds_everything_again(serve, clip, tmp_path: Path) -> None:
     first = serve(max_visitors=1, keep_seconds=0.0)
     first.post("/api/start")
     first.post("/api/open", {"video": "sea.mp4"})
-    assert len(list(tmp_path.rglob("run-001"))) == 1
+    first.post("/api/click", {"object": 1, "frame": 0, "point": click_on(clip, 1, 0), "label": 1})
     second = type(first)(first.port)
     second.post("/api/start")
-    assert list(tmp_path.rglob("run-001")) == []
-    assert first.ask("POST", "/api/track", {})[0] == 400
+    assert second.ask("GET", "/api/state")[1]["state"] == "empty"
+    # By its cookie: the work is on disk.
+    first.post("/api/start")
+    (video,) = first.ask("GET", "/api/videos")[1]["videos"]
+    assert (video["name"], video["reach"], video["objects"]) == ("sea.mp4", 1, 1)
+    state = first.post("/api/open", {"key": video["key"]})
+    assert [len(item["clicks"]) for item in state["objects"]] == [1]
+    assert len(list(tmp_path.rglob("visitor-*"))) == 2
+
+
+def test_a_visitor_whose_video_is_tracked_stays(serve, clip) -> None:
+    first = serve(max_visitors=1, keep_seconds=0.0)
+    first.post("/api/start")
+    first.post("/api/open", {"video": "sea.mp4"})
+    first.post("/api/click", {"object": 1, "frame": 0, "point": click_on(clip, 1, 0), "label": 1})
+    first.post("/api/track")
+    status, answer = type(first)(first.port).ask("POST", "/api/start", {})
+    assert status == 400
+    assert "1 people use this page already" in answer["error"]
+    assert first.wait_for("done")["next"] == 30
+
+
+def test_a_visitor_keeps_its_cookie_when_the_start_fails(serve, tmp_path: Path) -> None:
+    client = serve(source=str(tmp_path / "missing.mp4"), max_visitors=1)
+    assert client.ask("POST", "/api/start", {})[0] == 500
+    # Else the place would be taken by somebody who cannot come back.
+    assert client.cookie.startswith("rvsam_visitor=")
+    answer = client.ask("POST", "/api/start", {})[1]
+    assert "missing.mp4" in answer["error"]
 
 
 def test_file_names_are_checked_before_the_disk_is_asked(videos: Path) -> None:

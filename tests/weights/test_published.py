@@ -60,5 +60,5 @@ def test_the_hash_of_a_folder_around_a_file_is_not_taken_for_that_of_the_file():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UsageError, match=r"no weights named 'sam2'.*repvit-sam"):
+    with pytest.raises(UsageError, match=r"no set of weights named 'sam2'.*repvit-sam"):
         find_weights("sam2")

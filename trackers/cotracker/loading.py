@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import WeightsError
 from ...weights.devices import choose_device
 from ...weights.fetch import checkpoint_path, load_state_dict
-from ...weights.read import load_checked
+from ...weights.read import load_checked, same_entries
 from .tracker import CoTracker
 from .v1 import CoTracker1
 from .v2 import CoTracker2
@@ -81,8 +82,21 @@ def network_with_weights(
     """
     _check_window(variant, state_dict, source)
     network = build_network(variant)
-    load_checked(network, state_dict, source)
+    load_checked(network, state_dict, source, partial(fitting_variants, state_dict))
     return network
+
+
+def fitting_variants(state_dict: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the networks that have exactly these names and shapes of weights."""
+    import torch
+
+    # On a device without memory or values: only names and shapes are looked at.
+    with torch.device("meta"):
+        return [
+            variant.name
+            for variant in COTRACKER_VARIANTS.values()
+            if same_entries(build_network(variant), state_dict)
+        ]
 
 
 def _check_window(variant: CoTrackerVariant, state_dict: Mapping[str, Tensor], source: str) -> None:
@@ -93,14 +107,11 @@ def _check_window(variant: CoTrackerVariant, state_dict: Mapping[str, Tensor], s
         return
     window = embedding.shape[1]
     if window != variant.window:
-        names = ", ".join(
-            other.name
-            for other in COTRACKER_VARIANTS.values()
-            if other.window == window and other.version > 1
-        )
+        # By all names and shapes: networks of several versions have windows of this length.
+        names = " or ".join(fitting_variants(state_dict))
         msg = (
             f"the weights from {source} were trained with windows of {window} frames, but "
             f"{variant.name} looks at {variant.window}; "
-            + (f"choose one of the trackers {names}" if names else "choose other weights")
+            + (f"they are weights of {names}: choose that" if names else "choose other weights")
         )
         raise WeightsError(msg)

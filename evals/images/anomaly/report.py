@@ -15,7 +15,7 @@ from ..pictures import read_picture
 from ..published import MVTEC_TABLE
 from ..report import ImageReport, percent
 from .layout import AnomalyPicture, AnomalySet, read_defect
-from .scoring import AnomalyScores, anomaly_files, read_map, scaled
+from .scoring import AnomalyScores, anomaly_files, read_map, resized_map
 
 
 def anomaly_report(
@@ -111,7 +111,7 @@ def _case(item: AnomalyPicture, place: Path, scores: AnomalyScores, f1: float) -
     image = read_picture(item.picture)
     side = max(image.shape[:2])
     square = np.asarray(cv2.resize(image, (side, side)), np.uint8)
-    truth, found = read_defect(item, side), scaled(read_map(place), side)
+    truth, found = read_defect(item, side), resized_map(read_map(place), side)
     above = found >= scores.pixels.threshold
     shown = grey_picture(found / max(float(found.max()), 1e-9))
     pictures = [tinted(square, truth), shown, compared(square, above, truth)]

@@ -22,9 +22,9 @@ from ..running import (
     Pace,
     Work,
     evaluation_folder,
+    go_through,
     identity_of,
     segmenter_in_this_process,
-    work_through,
 )
 from .combining import combined, rescored
 from .layout import AnomalyPicture, AnomalySet
@@ -185,7 +185,7 @@ def run_anomaly(
             partial(_is_there, out=out),
             partial(_draw, out=out, part=part, options=options, workers=workers),
         )
-        return work_through(proposed.pictures, work, folder, workers=workers, watch=watch)
+        return go_through(proposed.pictures, work, folder, workers=workers, watch=watch)
 
 
 def _target(item: ProposedPicture, out: Path) -> Path:

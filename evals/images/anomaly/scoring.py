@@ -99,7 +99,7 @@ def _score(
     maps = np.empty((len(pictures), side, side), np.float32)
     truth = np.empty(maps.shape, np.bool_)
     for at, item in enumerate(pictures):
-        maps[at] = scaled(read_map(files[item.title]), side)
+        maps[at] = resized_map(read_map(files[item.title]), side)
         truth[at] = read_defect(item, side)
         tick()
     scores = pixel_scores(maps.ravel(), truth.ravel())
@@ -110,7 +110,7 @@ def _score(
     return AnomalyScores(scores, named, int((maps == 0).all((1, 2)).sum()))
 
 
-def scaled(found: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def resized_map(found: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Scale a map to (side, side), bilinear."""
     if found.shape == (side, side):
         return found

@@ -20,8 +20,8 @@ from ..running import (
     Work,
     evaluation_folder,
     everything_in_this_process,
+    go_through,
     identity_of,
-    work_through,
 )
 from .drawing import EdgeSettings, draw_edges
 from .layout import EdgePicture, EdgeSet
@@ -71,7 +71,7 @@ def run_edges(
             partial(_is_there, out=out),
             partial(_draw, out=out, part=part, settings=settings, workers=workers),
         )
-        return work_through(chosen.pictures, work, folder, workers=workers, watch=watch)
+        return go_through(chosen.pictures, work, folder, workers=workers, watch=watch)
 
 
 def _command(chosen: EdgeSet, part: Part, settings: EdgeSettings) -> Mapping[str, Json]:

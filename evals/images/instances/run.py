@@ -25,9 +25,9 @@ from ..running import (
     Pace,
     Work,
     evaluation_folder,
+    go_through,
     identity_of,
     segmenter_in_this_process,
-    work_through,
 )
 from .detections import Boxes, Detections
 from .scoring import ScoreKind
@@ -117,7 +117,7 @@ def run_instances(
     results = [f"**/{PARTS_FOLDER}/image-*.json"]
     with evaluation_folder(out, whole, results=results, overwrite=overwrite) as folder:
         work = Work(_is_there, partial(_segment, part=part, kind=kind, workers=workers))
-        pace = work_through(items, work, folder, workers=workers, watch=watch)
+        pace = go_through(items, work, folder, workers=workers, watch=watch)
         for one in sets:
             _parts(one.target).assemble(one.pictures)
     return pace

@@ -17,8 +17,8 @@ from ..running import (
     Work,
     evaluation_folder,
     everything_in_this_process,
+    go_through,
     identity_of,
-    work_through,
 )
 from .layout import SalientPicture, SalientSet
 
@@ -71,7 +71,7 @@ def run_salient(
             partial(_is_there, out=out),
             partial(_find, out=out, part=part, settings=settings, workers=workers),
         )
-        return work_through(chosen.pictures, work, folder, workers=workers, watch=watch)
+        return go_through(chosen.pictures, work, folder, workers=workers, watch=watch)
 
 
 def _target(item: SalientPicture, out: Path) -> Path:

@@ -22,12 +22,13 @@ from rvsam_video.cli.methods import (
     say_licences,
 )
 from rvsam_video.cli.progress import Reporter, reporter_for
+from rvsam_video.cli.titles import TitledCommand
 
 if TYPE_CHECKING:
     from rvsam_video.evals.davis.run import TrackedSequence
 
 
-@click.command("davis", context_settings={"max_content_width": 100})
+@click.command("davis", cls=TitledCommand, context_settings={"max_content_width": 100})
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

@@ -18,13 +18,14 @@ from rvsam_video.cli.methods import (
     tracker_options,
 )
 from rvsam_video.cli.progress import reporter_for
+from rvsam_video.cli.titles import TitledCommand
 
 if TYPE_CHECKING:
     from rvsam_video.evals.metrics.points import QueryMode
     from rvsam_video.evals.tapvid.clips import Scale
 
 
-@click.command("tapvid")
+@click.command("tapvid", cls=TitledCommand)
 @tapvid_options
 @tracker_options
 @click.option(

@@ -17,6 +17,7 @@ from rvsam_video.cli.methods import (
     say_licences,
 )
 from rvsam_video.cli.progress import reporter_for
+from rvsam_video.cli.titles import TitledCommand
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("uvo", context_settings={"max_content_width": 100})
+@click.command("uvo", cls=TitledCommand, context_settings={"max_content_width": 100})
 @click.option("--root", type=_FILE, required=True, help="Folder that holds UVOv1.0 or UVOv0.5.")
 @click.option("--frames", type=_FILE, help="Folder of the frames.  [default: below --root]")
 @click.option("--out", type=_FILE, required=True, help="Folder for results.json and scores.json.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,22 @@ def sam_with_weights(
     return SamSegmenter(variant.name, sam, device)
 
 
+def _fitting_variants(state_dict: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the networks that have exactly these names and shapes of weights."""
+    import torch
+
+    from rvsam_video.segmenters.sam.model import sam_around
+    from rvsam_video.weights.read import same_entries
+
+    # On a device without memory or values: only names and shapes are looked at.
+    with torch.device("meta"):
+        return [
+            other.name
+            for other in SAM_VARIANTS.values()
+            if same_entries(sam_around(other.encoder()), state_dict)
+        ]
+
+
 def sam_network(variant: SamVariant, state_dict: Mapping[str, Tensor], *, source: str) -> Sam:
     """Build a whole network on the CPU, its image encoder in the inference form if it has one.
 
@@ -154,7 +171,7 @@ def sam_network(variant: SamVariant, state_dict: Mapping[str, Tensor], *, source
     # Trained checkpoints come in other sizes than the published one.
     encoder = variant.encoder() if variant.sized is None else variant.sized(state_dict)
     sam = sam_around(encoder)
-    load_checked(sam, state_dict, source)
+    load_checked(sam, state_dict, source, partial(_fitting_variants, state_dict))
     # After loading: the checkpoint has the names of the trained form.
     if variant.fusible:
         sam.image_encoder = fuse(sam.image_encoder)

@@ -1,36 +1,23 @@
-"use strict";
+// Puts the page together: what people do becomes requests, and what the server tells is shown.
+
+import * as api from "./api.js";
+import { forgetAll, forgetMasks, goTo as seek, showPushed } from "./frames.js";
+import { fillHelp, followKeys } from "./keys.js";
+import { followObjects } from "./objects.js";
+import * as painting from "./painting.js";
+import * as player from "./player.js";
+import { collect } from "./results.js";
+import * as stage from "./stage.js";
+import {
+  apply, changed, isFile, lastFrame, selectedObject, state, tracking, watch,
+} from "./state.js";
+import {
+  doubtfulFrames, followTimeline, markedFrames, nextOf, note, setTimeline,
+} from "./timeline.js";
+import { ask, offer, showWorkedOn } from "./videos.js";
 
 const $ = (id) => document.getElementById(id);
-const DRAG_PIXELS = 6;
-
-// What the server said last, and what only the page knows.
-let state = { state: "empty", objects: [] };
-let scores = {};
-let selected = null;
-let shown = 0;
-let drag = null;
-let busy = 0;
-
-async function call(path, body, method = "POST") {
-  busy += 1;
-  showButtons();
-  try {
-    const options = { method };
-    if (body instanceof Blob) options.body = body;
-    else if (body !== undefined) options.body = JSON.stringify(body);
-    const response = await fetch(path, options);
-    const answer = await response.json();
-    if (!response.ok) throw new Error(answer.error || `the server answered ${response.status}`);
-    problem("");
-    return answer;
-  } catch (error) {
-    problem(error.message);
-    return null;
-  } finally {
-    busy -= 1;
-    showButtons();
-  }
-}
+let offered = { max_upload: Infinity };
 
 function problem(text) {
   $("problem").textContent = text;
@@ -43,311 +30,328 @@ function notice(text) {
   $("notice").hidden = false;
 }
 
-function apply(next) {
-  if (!next) return;
-  const before = state.objects.map((item) => item.id);
-  state = next;
-  const ids = state.objects.map((item) => item.id);
-  // A new object is the one to be clicked next, whichever message tells of it first.
-  const added = ids.filter((id) => !before.includes(id));
-  if (added.length) selected = added[added.length - 1];
-  if (!ids.includes(selected)) selected = ids.length ? ids[ids.length - 1] : null;
-  $("name").textContent = state.name || "";
-  $("state").textContent = state.live && state.state === "tracking" ? "live" : state.state;
-  $("state").className = `badge ${state.state}`;
-  $("slider").max = Math.max(0, (state.frames || 1) - 1);
-  showObjects();
-  showPosition();
-  showButtons();
-  drawMarks();
+async function doing(work) {
+  try {
+    const answer = await work();
+    problem("");
+    return answer;
+  } catch (error) {
+    problem(error.message);
+    return null;
+  }
 }
 
-function showObjects() {
-  const list = $("objects");
-  list.replaceChildren(...state.objects.map((item) => {
-    const row = document.createElement("li");
-    row.className = item.id === selected ? "selected" : "";
-    row.dataset.object = item.id;
-    const swatch = document.createElement("span");
-    swatch.className = "swatch";
-    swatch.style.background = item.colour;
-    const name = document.createElement("input");
-    name.value = item.name;
-    name.setAttribute("aria-label", `Name of object ${item.id}`);
-    name.addEventListener("change", async () =>
-      apply(await call("/api/rename", { object: item.id, name: name.value })));
-    const score = document.createElement("span");
-    score.className = "score";
-    const value = scores[item.id];
-    score.textContent = value === null ? "hidden" : value === undefined ? "" : value.toFixed(2);
-    // As `LOOK_BELOW`: more of the mask is wrong than right, by its own estimate.
-    if (typeof value === "number" && value < 0.5) {
-      score.classList.add("low");
-      score.title = "This mask may be wrong: click once more, or draw a box";
+async function change(path, body = {}) {
+  const answer = await doing(() => api.call(path, body));
+  if (answer) {
+    apply(answer);
+    forgetMasks();
+    await refresh();
+  }
+  return answer;
+}
+
+async function refresh() {
+  if (state.server.state === "empty") return;
+  const answer = await doing(() => api.call("api/timeline", undefined, "GET"));
+  if (answer) setTimeline(answer);
+}
+
+function goTo(frame) {
+  player.stop();
+  painting.drop();
+  if (isFile() && !tracking()) seek(frame, problem);
+}
+
+async function withObject() {
+  if (state.selected === null) await change("api/object");
+  return state.selected;
+}
+
+const actions = {
+  async point(point, label) {
+    player.stop();
+    await change("api/click", { object: await withObject(), frame: state.shown, point, label });
+  },
+  async box(box) {
+    player.stop();
+    await change("api/click", { object: await withObject(), frame: state.shown, box });
+  },
+  unclick: (click) => change("api/unclick", { number: click.number, frame: click.frame }),
+  move: (click, point) => change("api/move", { number: click.number, point }),
+  rename: (object, name) => change("api/rename", { object, name }),
+  remove: (object) => change("api/remove", { object }),
+  undo: () => change("api/undo"),
+  redo: () => change("api/redo"),
+  step: (by) => goTo(state.shown + by),
+  choose(place) {
+    const item = state.server.objects[place];
+    if (item) state.selected = item.id;
+    changed();
+  },
+  pan: stage.pan,
+  cross: stage.moveCross,
+  hasCross: () => stage.crossPlace() !== null,
+  jump(frames, direction) {
+    const frame = nextOf(frames, state.shown, direction);
+    if (frame !== null) goTo(frame);
+  },
+  async takePaint() {
+    if (!painting.painting()) return;
+    const { frame, ...mask } = painting.painted();
+    await change("api/mask", { object: state.selected, frame, ...mask });
+    painting.drop();
+    changed();
+  },
+  async right() {
+    if (!selectedObject() || tracking()) return;
+    const shown = painting.asShown();
+    if (!shown) return;
+    const { frame, ...mask } = shown;
+    await change("api/mask", { object: state.selected, frame, ...mask });
+    painting.drop();
+    changed();
+  },
+  async enter() {
+    if (painting.painting()) await actions.takePaint();
+    else if (stage.crossPlace()) await actions.point([...stage.crossPlace()], state.label);
+  },
+  escape() {
+    painting.drop();
+    stage.leaveCross();
+  },
+  play: () => (player.isPlaying() ? player.stop() : player.play(problem)),
+  track: () => change(tracking() ? "api/pause" : "api/track"),
+  async open(what) {
+    player.stop();
+    const answer = await doing(() => api.call("api/open", what));
+    if (answer) return opened(answer);
+    // Tracked by another method: to go on means to track it again, and that is asked first.
+    if (/different command|unfinished run of rvsam-video/.test($("problem").textContent)
+        && await ask(`${$("problem").textContent} Track it again? Clicks stay; its masks go.`, "Track again")) {
+      const again = await doing(() => api.call("api/open", { ...what, again: true }));
+      if (again) return opened(again);
     }
-    const remove = document.createElement("button");
-    remove.textContent = "×";
-    remove.title = "Remove this object";
-    remove.addEventListener("click", async (event) => {
-      event.stopPropagation();
-      apply(await call("/api/remove", { object: item.id }));
-    });
-    row.append(swatch, name, score, remove);
-    row.addEventListener("click", () => { selected = item.id; showObjects(); });
-    return row;
-  }));
+    return null;
+  },
+  async discard(video) {
+    const sure = await ask(`Discard ${video.name} with its clicks and results?`, "Discard");
+    if (!sure) return;
+    apply(await doing(() => api.call("api/discard", { key: video.key })));
+    await listVideos();
+  },
+};
+
+async function opened(answer) {
+  forgetAll();
+  apply(answer);
+  await Promise.all([refresh(), listVideos()]);
 }
 
-function showPosition() {
-  const known = state.state !== "empty";
-  $("hint").hidden = known;
-  $("slider").value = shown;
-  const total = state.frames ? ` / ${state.frames}` : "";
-  $("position").textContent = known ? `frame ${shown}${state.live ? "" : total}` : "–";
-  const share = state.frames ? Math.min(1, (state.next || 0) / state.frames) : 0;
-  $("tracked").style.width = `${100 * share}%`;
-}
-
-function showButtons() {
-  $("stage").classList.toggle("busy", busy > 0);
-  const open = state.state !== "empty";
-  const tracking = state.state === "tracking";
-  const file = open && !state.live;
-  $("slider").disabled = $("back").disabled = $("forward").disabled = !file || tracking;
-  $("add").disabled = $("undo").disabled = !open || busy > 0;
-  $("track").disabled = !open || tracking || busy > 0 || state.ended === true;
-  $("pause").disabled = !tracking;
-  $("stop").disabled = !open || busy > 0;
-  $("collect").disabled = !open || tracking || busy > 0;
-  $("zip").hidden = !open || tracking;
-}
-
-// Where the picture really lies in its box: `object-fit: contain` leaves bars at the sides.
-function layout() {
-  const picture = $("picture");
-  const box = picture.getBoundingClientRect();
-  const stage = $("stage").getBoundingClientRect();
-  const ratio = (state.width || 16) / (state.height || 9);
-  const width = Math.min(box.width, box.height * ratio);
-  const height = width / ratio;
-  return {
-    left: box.left - stage.left + (box.width - width) / 2,
-    top: box.top - stage.top + (box.height - height) / 2,
-    width, height,
-    scale: width / (state.width || 1),
-  };
-}
-
-function drawMarks() {
-  const canvas = $("marks");
-  const place = layout();
-  canvas.style.left = `${place.left}px`;
-  canvas.style.top = `${place.top}px`;
-  canvas.width = Math.max(1, Math.round(place.width));
-  canvas.height = Math.max(1, Math.round(place.height));
-  const pen = canvas.getContext("2d");
-  pen.lineWidth = 2;
-  const at = (value) => (value + 0.5) * place.scale;
-  for (const item of state.objects) {
-    for (const click of item.clicks.filter((one) => one.frame === shown)) {
-      if (click.box) drawBox(pen, click.box.map(at), item.colour);
-      else drawPoint(pen, at(click.point[0]), at(click.point[1]), click.label, item.colour);
-    }
-  }
-  if (drag && drag.moved) drawBox(pen, [drag.x0, drag.y0, drag.x1, drag.y1], "#ffffff");
-}
-
-function drawPoint(pen, x, y, label, colour) {
-  pen.beginPath();
-  if (label === 1) {
-    pen.arc(x, y, 6, 0, 2 * Math.PI);
-    pen.fillStyle = colour;
-    pen.fill();
-  } else {
-    pen.moveTo(x - 6, y - 6); pen.lineTo(x + 6, y + 6);
-    pen.moveTo(x + 6, y - 6); pen.lineTo(x - 6, y + 6);
-  }
-  pen.strokeStyle = "#ffffff";
-  pen.stroke();
-}
-
-function drawBox(pen, [x0, y0, x1, y1], colour) {
-  pen.strokeStyle = colour;
-  pen.setLineDash([6, 4]);
-  pen.strokeRect(Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0));
-  pen.setLineDash([]);
-}
-
-function pixels(x, y) {
-  const scale = layout().scale;
-  const limit = (value, size) => Math.max(0, Math.min(size - 1, value / scale - 0.5));
-  return [limit(x, state.width), limit(y, state.height)];
-}
-
-async function clickAt(x, y, label) {
-  if (selected === null) apply(await call("/api/object", {}));
-  const point = pixels(x, y);
-  apply(await call("/api/click", { object: selected, frame: shown, point, label }));
-}
-
-async function boxAt(x0, y0, x1, y1) {
-  if (selected === null) apply(await call("/api/object", {}));
-  const [left, top] = pixels(Math.min(x0, x1), Math.min(y0, y1));
-  const [right, bottom] = pixels(Math.max(x0, x1), Math.max(y0, y1));
-  apply(await call("/api/click", { object: selected, frame: shown, box: [left, top, right, bottom] }));
-}
-
-function followPointer() {
-  const canvas = $("marks");
-  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
-  canvas.addEventListener("pointerdown", (event) => {
-    if (state.state === "empty" || (event.button !== 0 && event.button !== 2)) return;
-    canvas.setPointerCapture(event.pointerId);
-    const { offsetX: x, offsetY: y } = event;
-    drag = { x0: x, y0: y, x1: x, y1: y, button: event.button, moved: false };
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!drag || drag.button !== 0) return;
-    drag.x1 = event.offsetX;
-    drag.y1 = event.offsetY;
-    drag.moved = Math.hypot(drag.x1 - drag.x0, drag.y1 - drag.y0) > DRAG_PIXELS;
-    drawMarks();
-  });
-  canvas.addEventListener("pointerup", async () => {
-    const done = drag;
-    drag = null;
-    if (!done) return;
-    if (done.moved) await boxAt(done.x0, done.y0, done.x1, done.y1);
-    else await clickAt(done.x0, done.y0, done.button === 2 ? 0 : 1);
-  });
-}
-
-let wanted = null;
-let loading = false;
-
-async function goTo(frame) {
-  shown = Math.max(0, Math.min(Number($("slider").max), frame));
-  showPosition();
-  wanted = shown;
-  if (loading) return;
-  loading = true;
-  while (wanted !== null) {
-    const index = wanted;
-    wanted = null;
-    const response = await fetch(`/api/frame/${index}`);
-    if (response.ok) {
-      const url = URL.createObjectURL(await response.blob());
-      const old = $("picture").src;
-      $("picture").src = url;
-      if (old.startsWith("blob:")) URL.revokeObjectURL(old);
-    } else problem((await response.json()).error);
-  }
-  loading = false;
-  drawMarks();
+async function listVideos() {
+  const answer = await doing(() => api.call("api/videos", undefined, "GET"));
+  if (answer) showWorkedOn(answer.videos, state.server.key, actions);
 }
 
 async function upload(file) {
-  const limit = upload.limit || Infinity;
-  if (file.size > limit) {
-    problem(`${file.name} is larger than ${Math.floor(limit / 2 ** 20)} MiB, which is the limit`);
-    return;
+  if (/\.(json|png)$/i.test(file.name) && isFile()) {
+    const query = `name=${encodeURIComponent(file.name)}&frame=${state.shown}`;
+    const answer = await doing(() => api.call(`api/load?${query}`, file));
+    if (answer) apply(answer);
+    return refresh();
+  }
+  if (file.size > offered.max_upload) {
+    const limit = Math.floor(offered.max_upload / 2 ** 20);
+    return problem(`${file.name} is larger than ${limit} MiB, which is the limit`);
   }
   $("progress").hidden = false;
-  $("progress").removeAttribute("value");
-  apply(await call(`/api/upload?name=${encodeURIComponent(file.name)}`, file));
+  const answer = await doing(() => api.upload(file, (share) => { $("progress").value = share; }));
   $("progress").hidden = true;
+  return answer ? opened(answer) : null;
 }
 
-async function collect() {
-  const answer = await call("/api/files", undefined, "GET");
-  if (!answer) return;
-  $("files").replaceChildren(...answer.files.map((file) => {
-    const row = document.createElement("li");
-    const link = document.createElement("a");
-    link.href = `/api/file/${encodeURIComponent(file.name)}`;
-    link.textContent = file.name;
-    link.download = file.name;
-    const size = document.createElement("span");
-    size.textContent = file.size > 2 ** 20
-      ? `${(file.size / 2 ** 20).toFixed(1)} MiB` : `${Math.ceil(file.size / 1024)} KiB`;
-    row.append(link, size);
-    return row;
-  }));
+function showState() {
+  const { server } = state;
+  const open = server.state !== "empty";
+  const running = tracking();
+  const file = isFile();
+  const waits = api.busy();
+  $("hint").hidden = open;
+  $("name").textContent = server.name || "";
+  $("state").textContent = state.lost ? "connection lost" : server.live && running ? "live" : server.state === "empty" ? "no video" : server.state;
+  $("state").className = `badge ${state.lost ? "lost" : server.state}`;
+  $("lost").hidden = !state.lost;
+  $("stage").classList.toggle("busy", waits);
+  $("stage").dataset.tool = state.tool;
+  $("slider").max = lastFrame();
+  $("slider").value = state.shown;
+  const total = server.frames ? ` / ${server.frames}` : "";
+  $("position").textContent = open ? `frame ${state.shown}${server.live ? "" : total}` : "–";
+  $("clock").textContent = open && Number.isFinite(state.time) ? `${state.time.toFixed(2)} s` : "";
+  $("speed").textContent = running && state.fps ? `${state.fps} frames per second` : "";
+  for (const name of ["slider", "back", "forward", "play"]) $(name).disabled = !file || running;
+  $("play").textContent = player.isPlaying() ? "❚❚" : "▶";
+  $("play").setAttribute("aria-label", player.isPlaying() ? "Hold" : "Play");
+  $("add").disabled = !open || waits;
+  $("undo").disabled = !server.undo || waits;
+  $("redo").disabled = !server.redo || waits;
+  $("track").disabled = !open || running || waits || (server.ended === true);
+  $("pause").disabled = !running;
+  $("stop").disabled = !open || waits;
+  $("right").disabled = !file || running || waits || !selectedObject();
+  $("take").hidden = !painting.painting();
+  $("collect").disabled = !open || running || waits;
+  $("zip").hidden = $("zip-all").hidden = !open || running;
+  $("previous-mark").disabled = $("next-mark").disabled = $("next-doubt").disabled = !file || running;
+  for (const button of document.querySelectorAll("[data-choose]")) {
+    button.setAttribute("aria-pressed", state.tool === button.dataset.choose);
+  }
+  $("sign").textContent = state.label ? "+ object" : "− background";
+  $("sign").setAttribute("aria-pressed", state.label === 0);
+  const again = file && !running && server.held > server.next;
+  $("again").hidden = !again;
+  if (again) $("again").textContent = `frames ${server.next} to ${server.held - 1} are to be tracked again`;
+  for (const name of ["outline", "fill", "points", "loop"]) $(name).checked = state.view[name];
+  $("others").checked = !state.view.others;
+  $("brush-size").value = state.brush;
 }
+
+function followButtons() {
+  $("file").addEventListener("change", () => {
+    if ($("file").files[0]) upload($("file").files[0]);
+    $("file").value = "";
+  });
+  $("videos").addEventListener("change", () => $("videos").value && actions.open({ video: $("videos").value }));
+  const clicks = {
+    camera: () => actions.open({ camera: 0 }), add: () => change("api/object"),
+    undo: actions.undo, redo: actions.redo, track: () => change("api/track"),
+    pause: () => change("api/pause"), stop: () => change("api/stop"),
+    collect: () => doing(collect), play: actions.play, right: actions.right, take: actions.takePaint,
+    back: () => actions.step(-1), forward: () => actions.step(1),
+    "previous-mark": () => actions.jump(markedFrames(), -1),
+    "next-mark": () => actions.jump(markedFrames(), 1),
+    "next-doubt": () => actions.jump(doubtfulFrames(), 1),
+    "zoom-in": () => stage.zoom(1.5), "zoom-out": () => stage.zoom(1 / 1.5), "zoom-fit": stage.fit,
+    sign: () => { state.label = 1 - state.label; changed(); },
+    theme: switchTheme, help: () => $("keys").showModal(),
+  };
+  for (const [name, action] of Object.entries(clicks)) $(name).addEventListener("click", action);
+  for (const button of document.querySelectorAll("[data-choose]")) {
+    button.addEventListener("click", () => choose(button.dataset.choose));
+  }
+  $("slider").addEventListener("input", () => goTo(Number($("slider").value)));
+  for (const name of ["outline", "fill", "points", "loop"]) {
+    $(name).addEventListener("change", () => toggle(name));
+  }
+  $("others").addEventListener("change", () => toggle("others"));
+  $("opacity").addEventListener("input", () => { state.view.opacity = $("opacity").value / 100; changed(); });
+  $("rate").addEventListener("change", () => { state.view.speed = Number($("rate").value); });
+  $("brush-size").addEventListener("input", () => { state.brush = Number($("brush-size").value); changed(); });
+}
+
+function choose(tool) {
+  state.tool = tool;
+  changed();
+}
+
+function toggle(name) {
+  state.view[name] = !state.view[name];
+  changed();
+}
+
+function switchTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.dataset.theme || (dark ? "dark" : "light");
+  document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
+  localStorage.setItem("theme", document.documentElement.dataset.theme);
+  changed();
+}
+
+function followDrop() {
+  for (const target of [$("stage"), $("drop")]) {
+    target.addEventListener("dragover", (event) => { event.preventDefault(); $("stage").classList.add("over"); });
+    target.addEventListener("dragleave", () => $("stage").classList.remove("over"));
+    target.addEventListener("drop", (event) => {
+      event.preventDefault();
+      $("stage").classList.remove("over");
+      if (event.dataTransfer.files.length) upload(event.dataTransfer.files[0]);
+    });
+  }
+}
+
+const size = (by) => () => { state.brush = Math.max(1, Math.min(200, Math.round(state.brush * by))); changed(); };
+
+const plain = {
+  " ": actions.play, t: actions.track, Home: () => goTo(0), End: () => goTo(lastFrame()),
+  ",": () => actions.jump(markedFrames(), -1), ".": () => actions.jump(markedFrames(), 1),
+  d: (shift) => actions.jump(doubtfulFrames(), shift ? -1 : 1),
+  n: () => !$("add").disabled && change("api/object"),
+  Delete: () => state.selected !== null && actions.remove(state.selected),
+  Backspace: () => state.selected !== null && actions.remove(state.selected),
+  F2: () => document.querySelector("#objects .selected input")?.select(),
+  p: () => choose("point"), b: () => choose("brush"), e: () => choose("eraser"), h: () => choose("pan"),
+  "[": size(1 / 1.25), "]": size(1.25), Enter: actions.enter, r: actions.right,
+  x: () => { state.label = 1 - state.label; changed(); },
+  "+": () => stage.zoom(1.5), "=": () => stage.zoom(1.5), "-": () => stage.zoom(1 / 1.5), 0: stage.fit,
+  o: () => toggle("outline"), f: () => toggle("fill"), i: () => toggle("others"),
+  k: () => toggle("points"), l: () => toggle("loop"), v: switchTheme,
+  s: () => !$("collect").disabled && $("collect").click(),
+  "?": () => $("keys").showModal(), Escape: actions.escape,
+};
 
 function listen() {
-  const events = new EventSource("/api/events");
-  events.addEventListener("state", (event) => apply(JSON.parse(event.data)));
-  events.addEventListener("problem", (event) => problem(JSON.parse(event.data).message));
-  events.addEventListener("notice", (event) => notice(JSON.parse(event.data).message));
-  events.addEventListener("frame", (event) => {
-    const frame = JSON.parse(event.data);
-    shown = frame.index;
-    scores = frame.scores;
-    state.next = Math.max(frame.tracked, state.state === "tracking" ? frame.index + 1 : 0);
-    $("picture").src = `data:image/jpeg;base64,${frame.jpeg}`;
-    $("speed").textContent = frame.fps ? `${frame.fps} frames per second` : "";
-    showObjects();
-    showPosition();
-    drawMarks();
+  const handlers = {
+    state(told) {
+      const before = state.server.state;
+      apply(told);
+      if (before === "tracking" && told.state !== "tracking") {
+        forgetMasks();
+        refresh();
+        listVideos();
+      }
+    },
+    problem: (told) => problem(told.message),
+    notice: (told) => notice(told.message),
+    async frame(told) {
+      if (player.isPlaying()) player.stop();
+      state.scores = { ...told.scores, index: told.index };
+      state.fps = told.fps;
+      note(told.index, told.scores);
+      if (tracking()) state.server.next = Math.max(told.tracked, told.index + 1);
+      await showPushed(told);
+    },
+  };
+  api.listen(handlers, () => { state.lost = true; changed(); }, async () => {
+    state.lost = false;
+    changed();
+    await start();
   });
 }
 
-function followKeys() {
-  document.addEventListener("keydown", async (event) => {
-    if (event.target.matches("input, select")) return;
-    if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      $("undo").click();
-    } else if (event.key === "ArrowLeft" && !$("back").disabled) goTo(shown - 1);
-    else if (event.key === "ArrowRight" && !$("forward").disabled) goTo(shown + 1);
-    else if (event.key === " ") {
-      event.preventDefault();
-      (state.state === "tracking" ? $("pause") : $("track")).click();
-    }
-  });
-}
-
-async function begin() {
-  const offered = await call("/api/start", {});
-  if (!offered) return;
-  upload.limit = offered.max_upload;
+async function start() {
+  const answer = await doing(() => api.call("api/start", {}));
+  if (!answer) return null;
+  offered = answer;
   $("method").textContent = offered.method;
   for (const text of offered.notices) notice(text);
-  $("drop").hidden = !offered.upload;
-  $("camera").hidden = !offered.cameras;
-  if (offered.videos.length) {
-    const choices = ["choose a video of the server …", ...offered.videos];
-    $("videos").replaceChildren(...choices.map((name, place) => new Option(name, place ? name : "")));
-    $("videos").hidden = false;
-  }
-  $("choose").hidden = !offered.upload && !offered.cameras && !offered.videos.length;
-  listen();
+  offer(offered);
+  showWorkedOn(offered.worked_on, state.server.key, actions);
+  return answer;
 }
 
-$("file").addEventListener("change", () => $("file").files[0] && upload($("file").files[0]));
-$("videos").addEventListener("change", async () =>
-  $("videos").value && apply(await call("/api/open", { video: $("videos").value })));
-$("camera").addEventListener("click", async () => apply(await call("/api/open", { camera: 0 })));
-$("add").addEventListener("click", async () => apply(await call("/api/object", {})));
-for (const name of ["undo", "track", "pause", "stop"]) {
-  $(name).addEventListener("click", async () => apply(await call(`/api/${name}`, {})));
+const theme = localStorage.getItem("theme");
+if (theme) document.documentElement.dataset.theme = theme;
+api.onBusy(changed);
+watch(showState);
+followButtons();
+followDrop();
+followKeys({ ...actions, plain });
+fillHelp($("key-list"));
+stage.followPointer(actions);
+followTimeline(goTo);
+followObjects(actions);
+if (await start()) {
+  listen();
+  const told = await doing(() => api.call("api/state", undefined, "GET"));
+  if (told && told.state !== "empty") await opened(told);
 }
-$("collect").addEventListener("click", collect);
-$("slider").addEventListener("input", () => goTo(Number($("slider").value)));
-$("back").addEventListener("click", () => goTo(shown - 1));
-$("forward").addEventListener("click", () => goTo(shown + 1));
-$("picture").addEventListener("load", drawMarks);
-window.addEventListener("resize", drawMarks);
-for (const target of [$("stage"), $("drop")]) {
-  target.addEventListener("dragover", (event) => { event.preventDefault(); $("stage").classList.add("over"); });
-  target.addEventListener("dragleave", () => $("stage").classList.remove("over"));
-  target.addEventListener("drop", (event) => {
-    event.preventDefault();
-    $("stage").classList.remove("over");
-    if (event.dataTransfer.files.length) upload(event.dataTransfer.files[0]);
-  });
-}
-followPointer();
-followKeys();
-begin();

@@ -10,8 +10,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from rvsam_video.frame import Image
-from rvsam_video.sources.combs import without_combs
-from rvsam_video.sources.high_range import HLG, PQ, to_ordinary
+from rvsam_video.sources.pixels.combs import without_combs
+from rvsam_video.sources.pixels.high_range import HLG, PQ, to_ordinary
 
 
 class Orientation(NamedTuple):

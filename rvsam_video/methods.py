@@ -82,7 +82,11 @@ class Method:
         """
         preset = self._preset()
         tracker, segmenter = self._tracker(preset), self._segmenter(preset)
-        base = SegmentationSettings() if preset is None else preset.settings
+        settings = self.settings or (SegmentationSettings() if preset is None else preset.settings)
+        limit = 0.0 if preset is None else preset.settings.score_threshold
+        if settings.score_threshold == limit and not segmenter.network:
+            # Presets drop masks by SAM's own estimate of their IoU; others have other scales.
+            settings = replace(settings, score_threshold=0.0)
         # A device and a backend are for networks, and a part that has no use for one is not asked,
         # unless there is no other part that has.
         runs = TRACKERS.find(tracker.name).exports is not None, segmenter.network
@@ -100,7 +104,7 @@ class Method:
             preset=self.preset,
             tracker=tracker,
             segmenter=segmenter,
-            settings=self.settings or base,
+            settings=settings,
             longest_side=None if preset is None else preset.longest_side,
             restarts=None if preset is None else preset.restarts,
         )

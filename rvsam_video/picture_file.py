@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from rvsam_video.limits import too_large
 
@@ -18,11 +18,13 @@ _LOCK = Lock()
 
 
 @contextmanager
-def opened_picture(path: str | Path, formats: tuple[str, ...] | None = None) -> Iterator[Image]:
+def opened_picture(
+    path: str | Path | BinaryIO, formats: tuple[str, ...] | None = None
+) -> Iterator[Image]:
     """Open a picture whose pixels are not unpacked yet.
 
     Args:
-        path: of the file.
+        path: of the file, or the file itself, open.
         formats: Pillow's names of the formats that are allowed; None allows all.
 
     Raises:

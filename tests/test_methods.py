@@ -70,6 +70,12 @@ def test_a_file_of_weights_is_for_the_learned_part():
     assert names(Method(tracker_checkpoint=Path("own.pt"))) == ("cotracker3-online", "grabcut")
 
 
+def test_a_presets_limit_of_scores_is_for_networks():
+    assert Method(preset="paper").resolve().settings.score_threshold == 0.7
+    plain = Method(preset="paper", tracker="lucas-kanade", segmenter="grabcut").resolve()
+    assert plain.settings.score_threshold == 0.0
+
+
 def test_python_chooses_by_the_same_rule():
     segmenter = VideoSegmenter()
     assert isinstance(segmenter.tracker, LucasKanade)

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.synchronize import Event
 from typing import Any
 
-from rvsam_video.batch.loop import Unit, UnitEvent, WorkOrder, work_through
+from rvsam_video.batch.loop import Unit, UnitEvent, WorkOrder, work_until_done
 from rvsam_video.batch.processors import environment_of, share_processors
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import RvsamError
@@ -62,7 +62,7 @@ def _work(
 
     begin = first_place(worker, order.workers)
     try:
-        work_through(units, order, worker, told.send, should_stop, begin)
+        work_until_done(units, order, worker, told.send, should_stop, begin)
     except BrokenPipeError:
         return
 

@@ -80,7 +80,7 @@ class WorkOrder:
     workers: int = 1
 
 
-def work_through(
+def work_until_done(
     units: Sequence[Unit],
     order: WorkOrder,
     worker: int,

@@ -6,10 +6,11 @@ which clip is decided as everywhere, by the folder that all share.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
-from rvsam_video.batch.loop import Unit, WorkOrder, work_through
+from rvsam_video.batch.loop import Unit, WorkOrder, work_until_done
 from rvsam_video.batch.processors import share_processors
 from rvsam_video.errors import UsageError
 
@@ -40,13 +41,15 @@ def work_on_ray(
         ray.init(address=address, log_to_driver=False)
     try:
         # Started anew for ever: a clip that ends its worker is skipped by its own count of tries.
-        options = {"num_gpus": gpus, "num_cpus": processors, "max_restarts": -1}
+        options: dict[str, Any] = {"num_gpus": gpus, "num_cpus": processors, "max_restarts": -1}
+        # As the workers of a command have it: the same bytes, whoever tracks a clip.
+        options["runtime_env"] = {"env_vars": {"OPENBLAS_NUM_THREADS": "1"}}
         kind = ray.remote(max_task_retries=-1, **options)(_Worker)
         workers = [kind.remote() for _ in range(order.workers)]
         places = [number / order.workers for number in range(order.workers)]
         ray.get(
             [
-                worker.work.remote(list(units), order, number, place)
+                worker.work.remote(list(units), order, number, place, processors)
                 for number, (worker, place) in enumerate(zip(workers, places, strict=True))
             ]
         )
@@ -58,11 +61,13 @@ def work_on_ray(
 class _Worker:
     """An actor: a process somewhere that loads networks once."""
 
-    def work(self, units: list[Unit], order: WorkOrder, number: int, place: float) -> None:
+    def work(
+        self, units: list[Unit], order: WorkOrder, number: int, place: float, processors: float
+    ) -> None:
         """Work through the list."""
-        # Ray has set the GPUs; its processors are one an actor unless told otherwise.
-        share_processors(order.workers)
-        work_through(units, order, number, lambda _: None, lambda: False, place)
+        # Ray sets the GPUs, but leaves all processors to everyone.
+        share_processors(max(1, round((os.cpu_count() or 1) / max(processors, 1.0))))
+        work_until_done(units, order, number, lambda _: None, lambda: False, place)
 
 
 def _ray() -> Any:  # noqa: ANN401 (loaded only here)

@@ -45,4 +45,7 @@ def environment_of(worker: int, workers: int) -> dict[str, str]:
     values = {"CUDA_VISIBLE_DEVICES": gpus[worker % len(gpus)]} if gpus else {}
     # Libraries that are imported later look here; what somebody has set himself stays.
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // workers))
-    return values | {"OMP_NUM_THREADS": threads}
+    # One for products of matrices, however many workers: sums in another order differ in their last
+    # bits, and a clip must give the same whoever tracks it.
+    products = os.environ.get("OPENBLAS_NUM_THREADS") or "1"
+    return values | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": products}

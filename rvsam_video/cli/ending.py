@@ -74,13 +74,14 @@ def ending_in_order() -> Iterator[None]:
 
 
 @contextmanager
-def stop_when_asked(say: Callable[[str], None]) -> Iterator[Asked]:
+def stop_when_asked(say: Callable[[str], None], step: str = "frame") -> Iterator[Asked]:
     """Let the first signal ask to stop, and the second stop at once.
 
     Signals reach the main thread only; in another one the block runs without this.
 
     Args:
         say: takes a sentence for people.
+        step: what is still done, in that sentence.
     """
     asked = Asked()
 
@@ -89,7 +90,7 @@ def stop_when_asked(say: Callable[[str], None]) -> Iterator[Asked]:
         if asked.is_set():
             raise Ended(number)
         asked.set(number)
-        say("stopping after this frame; press Ctrl-C again to stop at once")
+        say(f"stopping after this {step}; press Ctrl-C again to stop at once")
 
     with _handling(handle):
         yield asked

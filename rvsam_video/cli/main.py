@@ -27,6 +27,9 @@ _COMMANDS = {
         "rvsam_video.cli.demo",
         "Track a rendered clip with exact truth; needs no file and no download.",
     ),
+    "distill": Later(
+        "rvsam_video.cli.distill.group", "Train a small segmenter to do what a large one does."
+    ),
     "eval": Later(_GROUPS, "Run the tracker on a benchmark and score what comes out.", "evaluate"),
     "export": Later(
         "rvsam_video.cli.export", "Write a network for ONNX Runtime, OpenVINO or Core ML."

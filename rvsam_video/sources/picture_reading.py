@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageOps, UnidentifiedImageError
 
+from rvsam_video.errors import SourceError
 from rvsam_video.frame import Image
 from rvsam_video.picture_file import check_size, opened_picture
 from rvsam_video.sources.base import Tally
@@ -137,12 +139,14 @@ def _some(count: int) -> list[int]:
     return [int(place) for place in places]
 
 
-def deep_pixels(picture: PillowImage.Image, path: Path) -> NDArray[np.unsignedinteger] | None:
+def deep_pixels(
+    picture: PillowImage.Image, path: Path | None
+) -> NDArray[np.unsignedinteger] | None:
     """Return the pixels of a picture with more than 8 bits; None if it has not.
 
     Args:
         picture: open.
-        path: its file.
+        path: its file; None if it has none of its own: then colours are never deep.
 
     Returns:
         (H, W) or (H, W, 3), RGB.
@@ -159,19 +163,21 @@ def deep_pixels(picture: PillowImage.Image, path: Path) -> NDArray[np.unsignedin
     tiles = getattr(picture, "tile", ())
     raw = str(tiles[0][3]) if tiles else ""
     # Pillow cuts colours of 16 bits to 8; OpenCV reads them whole, but only the first page.
-    if ";16" in raw and picture.tell() == 0 and picture.getexif().get(_ORIENTATION, 1) == 1:
+    if path is None or ";16" not in raw:
+        return None
+    if picture.tell() == 0 and picture.getexif().get(_ORIENTATION, 1) == 1:
         stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
         if stored is not None and stored.dtype == np.uint16 and stored.ndim == 3:
             return np.asarray(stored[..., 2::-1], np.uint16)
     return None
 
 
-def to_rgb(picture: PillowImage.Image, path: Path, depth: Depth) -> Image:
+def to_rgb(picture: PillowImage.Image, path: Path | None, depth: Depth) -> Image:
     """Return (H, W, 3) uint8 RGB, turned as a camera's orientation says.
 
     Args:
         picture: open, at the page that is wanted.
-        path: its file.
+        path: its file; None as for `deep_pixels`.
         depth: how deep pictures are brought to 8 bits.
 
     Raises:
@@ -207,6 +213,26 @@ def load_picture(path: Path, tally: Tally, depth: Depth) -> Image | None:
     if count > 1:
         tally.note(f"{path} holds {count} pictures, of which the first is used; give it alone")
     return image
+
+
+def decode_picture(data: bytes, name: str) -> Image:
+    """Decode the bytes of a picture, which may have no file of its own.
+
+    Args:
+        data: the whole file.
+        name: what to call it in messages.
+
+    Returns:
+        (H, W, 3) uint8 RGB, upright; of 16 bits the upper 8.
+
+    Raises:
+        SourceError: if it is damaged, too large or no picture.
+    """
+    try:
+        with opened_picture(BytesIO(data)) as picture:
+            return to_rgb(picture, None, Depth(16))
+    except UNREADABLE as error:
+        raise SourceError(f"{name} cannot be read ({reason_of(error)})") from error
 
 
 def note_broken(tally: Tally, sentence: str) -> None:

@@ -19,10 +19,9 @@ from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, FrameSource, ReadR
 from rvsam_video.sources.container import lost, open_container, video_stream
 from rvsam_video.sources.decoding import VideoDecoder
 from rvsam_video.sources.part import WHOLE, ClipPart, Moment, PartCounter, nothing_there
-from rvsam_video.sources.pieces import PieceReader, Plan
 from rvsam_video.sources.pixels.conversion import Converter, displayed_size, orientation_of
 from rvsam_video.sources.place import Place
-from rvsam_video.sources.seeking import Landing, find_landing
+from rvsam_video.sources.seeking import Landing, PieceReader, Plan, find_landing
 
 
 class VideoSource(ClosesItself):

@@ -23,7 +23,7 @@ from rvsam_video.sources.prefetching import DECODE_AHEAD, prefetch
 from rvsam_video.streaming.directions import Direction, ObjectSplit, PointSplit, Split
 from rvsam_video.streaming.frame_session import FrameSession
 from rvsam_video.streaming.point_session import PointSession, Trails
-from rvsam_video.streaming.scaling import Reduction, ScaledSession, scaled
+from rvsam_video.streaming.scaling import Reduction, ScaledSession, reduced
 from rvsam_video.streaming.session import Session
 from rvsam_video.streaming.spool import Spool
 from rvsam_video.trackers.base import PointTracker, QueryPoints
@@ -81,12 +81,12 @@ class ObjectWays:
             for prompt in self.prompts
             if prompt.frame <= top
         ]
-        return scaled(self.begin, turned, self.scale)
+        return reduced(self.begin, turned, self.scale)
 
     def forward(self) -> FrameSession:
         """Begin going forward; where that decides nothing, without prompts."""
         prompts = () if self.direction == "backward" else self.prompts
-        return scaled(self._begun, prompts, self.scale)
+        return reduced(self._begun, prompts, self.scale)
 
     def _begun(self, prompts: Sequence[Prompt]) -> Session:
         self._sessions.append(self.begin(prompts))

@@ -153,7 +153,7 @@ class ScaledSession:
         self._waiting = deque(frames_from_arrays(waiting) if waiting else ())
 
 
-def scaled(
+def reduced(
     begin: Callable[[Sequence[Prompt]], FrameSession], prompts: Sequence[Prompt], scale: Reduction
 ) -> FrameSession:
     """Begin a session on smaller pictures, or as it is where they are not to be smaller.

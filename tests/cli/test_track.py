@@ -132,10 +132,18 @@ def test_bare_points_open_the_page_on_this_video_and_this_folder(here, monkeypat
     assert (settings.run.save, settings.host) == (("masks", "rle"), "127.0.0.1")
 
 
-def test_bare_points_never_replace_a_run_unasked(here, capsys):
+def test_bare_points_open_a_run_that_is_there_and_change_nothing_of_it(here, monkeypatch):
+    pytest.importorskip("starlette", reason="the page needs rvsam-video[web]")
+    from rvsam_video.web import server
+
+    served = []
+    monkeypatch.setattr(server, "serve", lambda _pair, settings, **_: served.append(settings))
     assert main(["track", "clip.mp4", "--points", "80,45", "--save", "points"]) == 0
-    assert main(["track", "clip.mp4", "--points"]) == 1
-    assert "holds a run; use --overwrite to replace it" in capsys.readouterr().err
+    folder = here / "rvsam-runs" / "clip"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert main(["track", "clip.mp4", "--points"]) == 0
+    assert served[0].out == Path("rvsam-runs/clip")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_the_same_command_again_says_that_all_is_done(here, capsys):

@@ -109,7 +109,7 @@ def test_a_part_is_read_on_from_any_of_its_frames(video, whole):
     (ClipPart(start=0.5, end=2.0), 200),
 ])  # fmt: skip
 def test_backward_gives_the_same_frames(video, whole, part, last, monkeypatch):
-    monkeypatch.setattr("rvsam_video.sources.pieces.frames_at_a_time", lambda size: 11)
+    monkeypatch.setattr("rvsam_video.sources.seeking.frames_at_a_time", lambda size: 11)
     with open_source(video, part=part) as source:
         forward = [row for row in rows(source) if row[0] <= last]
         assert rows(source.falling(last)) == forward[::-1]

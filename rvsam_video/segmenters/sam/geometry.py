@@ -49,7 +49,11 @@ class Geometry:
     @property
     def resized(self) -> tuple[int, int]:
         """(width, height) once the longest side is 1024; halves are rounded up."""
-        scale = IMAGE_SIZE / max(self.width, self.height)
+        return self.fitted(IMAGE_SIZE)
+
+    def fitted(self, side: int) -> tuple[int, int]:
+        """Return (width, height) once the longest side is `side`; halves are rounded up."""
+        scale = side / max(self.width, self.height)
         # Half up, not to even as round() does; a thread-like picture keeps one pixel.
         width, height = (max(1, int(side * scale + 0.5)) for side in (self.width, self.height))
         return width, height
@@ -76,9 +80,9 @@ class Geometry:
         return np.asarray(np.asarray(xy, np.float64) / scale)
 
 
-def resize_longest_side(image: Image) -> Image:
-    """Resize an (H, W, 3) uint8 picture, bilinear with antialiasing, to a longest side of 1024."""
-    size = Geometry.of(image).resized
+def resize_longest_side(image: Image, side: int = IMAGE_SIZE) -> Image:
+    """Resize an (H, W, 3) uint8 picture, bilinear with antialiasing, to this longest side."""
+    size = Geometry.of(image).fitted(side)
     # Pillow and not OpenCV: it antialiases when it shrinks, as the checkpoints were trained with.
     picture = PillowImage.fromarray(np.ascontiguousarray(image))
     return np.asarray(picture.resize(size, PillowImage.Resampling.BILINEAR))

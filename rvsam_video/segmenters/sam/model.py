@@ -18,10 +18,8 @@ from torch import nn
 from rvsam_video.segmenters.sam.encoder_layers import EMBEDDING_WIDTH
 from rvsam_video.segmenters.sam.geometry import IMAGE_SIZE
 
-_PATCH = 16
-"""Side in pixels of the square that one position of the embedding stands for."""
-
-_EMBEDDING_SIZE = (IMAGE_SIZE // _PATCH, IMAGE_SIZE // _PATCH)
+PATCH_SIDE = 16
+"""Pixels along each side of the square that one position of the embedding stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def vit_encoder(config: ViTConfig) -> nn.Module:
         # PyTorch's own eps is ten times as large.
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
         num_heads=config.heads,
-        patch_size=_PATCH,
+        patch_size=PATCH_SIDE,
         qkv_bias=True,
         use_rel_pos=True,
         global_attn_indexes=config.whole,
@@ -67,13 +65,15 @@ def vit_encoder(config: ViTConfig) -> nn.Module:
     return encoder
 
 
-def sam_around(encoder: nn.Module) -> Sam:
+def sam_around(encoder: nn.Module, side: int = IMAGE_SIZE) -> Sam:
     """Put SAM's prompt encoder and mask decoder around an image encoder.
 
     The names of the result's state dict are those of the official checkpoints.
 
     Args:
-        encoder: from (B, 3, 1024, 1024) to (B, 256, 64, 64).
+        encoder: from (B, 3, side, side) to (B, 256, side / 16, side / 16).
+        side: pixels of the square; another one than 1024 has the same weights, but coordinates
+            are those of the smaller square.
 
     Returns:
         A `segment_anything.modeling.Sam` in evaluation mode, with weights that are to be loaded.
@@ -81,8 +81,8 @@ def sam_around(encoder: nn.Module) -> Sam:
     # One set of sizes for all networks of the family: only the image encoder differs.
     prompt_encoder = PromptEncoder(
         embed_dim=EMBEDDING_WIDTH,
-        image_embedding_size=_EMBEDDING_SIZE,
-        input_image_size=(IMAGE_SIZE, IMAGE_SIZE),
+        image_embedding_size=(side // PATCH_SIDE, side // PATCH_SIDE),
+        input_image_size=(side, side),
         mask_in_chans=16,
     )
     transformer = TwoWayTransformer(

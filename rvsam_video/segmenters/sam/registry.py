@@ -28,6 +28,12 @@ def _repvit() -> nn.Module:
     return RepViTEncoder()
 
 
+def _repvit_in(state_dict: Mapping[str, Tensor]) -> nn.Module:
+    from rvsam_video.segmenters.sam.repvit import RepViTEncoder, repvit_config_of
+
+    return RepViTEncoder(repvit_config_of(state_dict))
+
+
 def _tiny_vit() -> nn.Module:
     from rvsam_video.segmenters.sam.tiny_vit import TinyViTEncoder
 
@@ -60,11 +66,14 @@ class SamVariant:
         name: registry name, and that of its entry in `rvsam_video.weights.fetch.PUBLISHED`.
         encoder: builds the image encoder without loading weights.
         fusible: whether `rvsam_video.segmenters.sam.fusing.fuse` has an inference form of it.
+        sized: builds the image encoder in the size that a checkpoint has; None where there is one
+            size only.
     """
 
     name: str
     encoder: Callable[[], nn.Module]
     fusible: bool
+    sized: Callable[[Mapping[str, Tensor]], nn.Module] | None = None
 
     @property
     def licence(self) -> str:
@@ -75,7 +84,7 @@ class SamVariant:
 SAM_VARIANTS: Mapping[str, SamVariant] = {
     variant.name: variant
     for variant in (
-        SamVariant("repvit-sam", _repvit, fusible=True),
+        SamVariant("repvit-sam", _repvit, fusible=True, sized=_repvit_in),
         SamVariant("mobile-sam", _tiny_vit, fusible=True),
         SamVariant("sam-vit-b", _vit_b, fusible=False),
         SamVariant("sam-vit-l", _vit_l, fusible=False),
@@ -159,7 +168,9 @@ def sam_network(variant: SamVariant, state_dict: Mapping[str, Tensor], *, source
     from rvsam_video.segmenters.sam.model import sam_around
     from rvsam_video.weights.read import load_checked
 
-    sam = sam_around(variant.encoder())
+    # Trained checkpoints come in other sizes than the published one.
+    encoder = variant.encoder() if variant.sized is None else variant.sized(state_dict)
+    sam = sam_around(encoder)
     load_checked(sam, state_dict, source, partial(_fitting_variants, state_dict))
     # After loading: the checkpoint has the names of the trained form.
     if variant.fusible:

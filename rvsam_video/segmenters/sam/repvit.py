@@ -7,7 +7,7 @@ which loads the checkpoint; `rvsam_video.segmenters.sam.fusing.fuse` turns it in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -52,6 +52,24 @@ REPVIT_CONFIGS = MappingProxyType(
 
 REPVIT_SAM = REPVIT_CONFIGS["m2.3"]
 """The size of the RepViT-SAM checkpoint."""
+
+_FIRST_WEIGHT = "image_encoder.features.1.channel_mixer.m.0.c.weight"
+
+
+def repvit_config_of(state_dict: Mapping[str, Tensor]) -> RepViTConfig:
+    """Return the size of the RepViT in a checkpoint; that of RepViT-SAM if it is none of them.
+
+    Args:
+        state_dict: names and tensors of a checkpoint in the official layout.
+    """
+    blocks = {name.split(".")[2] for name in state_dict if name.startswith("image_encoder.feat")}
+    width = state_dict[_FIRST_WEIGHT].shape[1] if _FIRST_WEIGHT in state_dict else 0
+    for config in REPVIT_CONFIGS.values():
+        # Two sizes are equally wide: only the number of blocks tells them apart. The stem and
+        # three downsampling blocks are not among the depths.
+        if config.widths[0] == width and sum(config.depths) + 4 == len(blocks):
+            return config
+    return REPVIT_SAM
 
 
 class RepDW(nn.Module):

@@ -17,6 +17,13 @@ from rvsam_video.segmenters.sam.geometry import (
 )
 
 
+def normalise(pixels: Tensor) -> Tensor:
+    """Turn (..., 3, H, W) red, green and blue from 0 to 255 into the values that networks take."""
+    mean = torch.tensor(PIXEL_MEAN, device=pixels.device)[:, None, None]
+    std = torch.tensor(PIXEL_STD, device=pixels.device)[:, None, None]
+    return (pixels - mean) / std
+
+
 def network_input(image: Image, device: torch.device) -> Tensor:
     """Turn a picture into what the image encoders take.
 
@@ -29,11 +36,9 @@ def network_input(image: Image, device: torch.device) -> Tensor:
     """
     # Copied: the array is Pillow's and not to be written to.
     pixels = torch.tensor(resize_longest_side(image), device=device).permute(2, 0, 1)
-    mean = torch.tensor(PIXEL_MEAN, device=device)[:, None, None]
-    std = torch.tensor(PIXEL_STD, device=device)[:, None, None]
     # Padded after normalising: exactly 0, the mean colour, and not black.
     square = torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
-    square[0, :, : pixels.shape[1], : pixels.shape[2]] = (pixels - mean) / std
+    square[0, :, : pixels.shape[1], : pixels.shape[2]] = normalise(pixels)
     return square
 
 

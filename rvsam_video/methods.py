@@ -33,10 +33,8 @@ exact one (average Jaccard on TAP-Vid-DAVIS 63.8 against 59.7); but its weights 
 non-commercial use only, and it answers up to 15 frames late."""
 
 TRACKER_OF_FILE = "cotracker3-online"
-"""What a file of weights is taken for if nobody says which tracker it is for.
-
-Not TAPIR: its online and offline weights look the same, and one in place of the other would track
-wrongly without a word."""
+"""What a file of weights is taken for if nobody says which tracker it is for. Not TAPIR: its online
+and offline weights look the same, and the wrong one would track wrongly without a word."""
 
 LEARNED_SEGMENTERS = ("repvit-sam",)
 """Likewise. `AUTO` never downloads: nobody asked for those megabytes."""
@@ -113,8 +111,7 @@ class Method:
         """Choose the tracker alone, as for following points.
 
         Args:
-            evaluation: with the settings of its public evaluation, where these are others; what
-                `tracker_options` say goes first.
+            evaluation: with those settings of its public evaluation that nothing else is said of.
 
         Raises:
             UsageError: as `resolve`.

@@ -14,7 +14,13 @@ _TITLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Data", ("root", "frames", "split", "year", "version", "videos", "sequences", "resolution")),
     ("Results", ("out", "save", "background", "trail", "overwrite")),
-    ("Reading the source", ("max_frames", "fps", "reader", "on_bad_frame", "live", "reconnect")),
+    (
+        "Reading the source",
+        (
+            *("start", "end", "stride", "max_frames", "longest_side", "direction"),
+            *("fps", "reader", "on_bad_frame", "live", "reconnect"),
+        ),
+    ),
     (
         "Method",
         (
@@ -26,8 +32,8 @@ _TITLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "The page",
         (
-            *("host", "port", "token", "hosts", "cameras", "max_upload", "max_visitors"),
-            "browser",
+            *("host", "port", "token", "hosts", "cameras", "max_upload", "max_pixels"),
+            *("max_visitors", "separate", "browser"),
         ),
     ),
 )

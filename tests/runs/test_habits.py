@@ -81,7 +81,7 @@ def test_a_piped_mp4_with_its_index_at_the_end_is_read(tmp_path):
     content = path.read_bytes()
     assert content.find(b"mdat") < content.rfind(b"moov")
     assert len(content) > 8_000_000
-    command = [sys.executable, "-m", "rvsam_video", "info", "-", "--json"]
+    command = [sys.executable, "-m", "rvsam_video", "info", "-", "--full", "--json"]
     done = subprocess.run(command, input=content, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     assert json.loads(done.stdout)["frames read"] == 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
@@ -53,9 +54,11 @@ _QUARTER_TURNS = (
 def orientation_of(picture: VideoFrame) -> Orientation:
     """Read the display matrix that cameras held sideways, or mirrored, put into their files."""
     try:
-        # The stubs of PyAV 18 and 19 contradict each other here.
-        side_data: Any = picture.side_data
-        matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+        # Not `picture.side_data`, which the picture keeps and which keeps the picture: so large
+        # pictures would fill the memory until Python looks for such circles. The stubs of PyAV 18
+        # and 19 contradict each other here.
+        container: Any = SideDataContainer
+        matrix = container(picture).get(SideDataType.DISPLAYMATRIX)
     except ValueError:
         # PyAV before 19 refuses all side data if there is a kind it does not know.
         return _QUARTER_TURNS[round(picture.rotation / 90) % 4]

@@ -96,7 +96,8 @@ def test_click_track_correct_download(page: Any, clip: SyntheticClip, tmp_path: 
     keep(page, "click")
 
     page.locator("#track").click()
-    expect(page.locator("#state")).to_have_text("tracking")
+    # A short clip may be done before it is looked at.
+    expect(page.locator("#state")).to_have_text(re.compile("tracking|done"))
     keep(page, "tracking")
     expect(page.locator("#state")).to_have_text("done")
     expect(page.locator("#position")).to_have_text("frame 29 / 30")

@@ -1,7 +1,7 @@
 // Puts the page together: what people do becomes requests, and what the server tells is shown.
 
 import * as api from "./api.js";
-import { forgetAll, forgetMasks, goTo as seek, showPushed } from "./frames.js";
+import { forgetAll, forgetMasks, goTo as seek, renewShown, showPushed } from "./frames.js";
 import { fillHelp, followKeys } from "./keys.js";
 import { followObjects } from "./objects.js";
 import * as painting from "./painting.js";
@@ -46,6 +46,7 @@ async function change(path, body = {}) {
   if (answer) {
     apply(answer);
     forgetMasks();
+    if (isFile() && !tracking()) await doing(renewShown);
     await refresh();
   }
   return answer;

@@ -26,9 +26,21 @@ export function forgetAll() {
   sharp = null;
 }
 
-// Masks change with every click and with tracking; pictures never do.
+// Masks change with every click and with tracking; pictures never do. Those on view stay until newer
+// ones are there: they may have come before the answer to what changed them.
 export function forgetMasks() {
-  for (const entry of kept.values()) entry.masks = undefined;
+  for (const entry of kept.values()) if (entry !== current) entry.masks = undefined;
+}
+
+export async function renewShown() {
+  const entry = current;
+  if (!entry) return;
+  const blob = await api.masks(entry.index);
+  const masks = blob ? await decode(blob) : null;
+  // Another frame, or newer masks, may have been shown meanwhile.
+  if (entry !== current) return;
+  entry.masks = masks;
+  changed();
 }
 
 function keep(entry) {

@@ -15,7 +15,7 @@ uvicorn = pytest.importorskip("uvicorn", reason="the page needs rvsam-video[web]
 
 def test_the_example_serves_the_page_below_its_path(tmp_path, monkeypatch, videos) -> None:
     monkeypatch.chdir(tmp_path)
-    example = Path(__file__).parents[2] / "examples" / "embed_page.py"
+    example = Path(__file__).parents[2] / "demos" / "examples" / "embed_page.py"
     app = runpy.run_path(str(example))["app"]
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -43,16 +43,6 @@ def read_picture(path: Path) -> Image:
         return np.asarray(_loaded(picture, path, "RGB"))
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) of a picture, reading only its head.
-
-    Raises:
-        SourceError: if it cannot be read.
-    """
-    with _opened(path) as picture:
-        return picture.size
-
-
 def read_grey(path: Path) -> NDArray[np.float64]:
     """Read a grey picture of 8 or 16 bits as (H, W) float64 in [0, 1].
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from rvsam_video.segmenters.sam.model import PATCH_SIDE, sam_around
-from rvsam_video.weights.read import load_checked, load_state_dict
+from rvsam_video.weights.read import load_checked
 
 LOGIT_PIXELS = 4
 """Pixels of the square along each side of one position of the decoder's maps."""
@@ -92,19 +91,6 @@ class SharedDecoder(nn.Module):
         best = iou[:, _MULTIPLE].argmax(1) + 1
         chosen: Tensor = logits[torch.arange(len(best), device=best.device), best]
         return chosen
-
-
-def load_decoder(path: Path, side: int) -> SharedDecoder:
-    """Load the decoder of a store or run, in evaluation mode and frozen.
-
-    Args:
-        path: a file with the tensors of prompt encoder and mask decoder.
-        side: pixels along each side of the square.
-
-    Raises:
-        WeightsError: if the file cannot be read or holds something else.
-    """
-    return decoder_from(load_state_dict(path), side, str(path))
 
 
 def decoder_from(state: Mapping[str, Tensor], side: int, source: str) -> SharedDecoder:

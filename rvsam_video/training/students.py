@@ -223,11 +223,6 @@ def parameter_groups(modules: Mapping[str, nn.Module], decay: float) -> list[dic
     ]
 
 
-def count_parameters(module: nn.Module) -> int:
-    """Return the number of parameters that are learnt."""
-    return sum(item.numel() for item in module.parameters() if item.requires_grad)
-
-
 def has_batch_norms(module: nn.Module) -> bool:
     """Whether a network has BatchNorms, whose statistics are those of one process's batch."""
     return any(isinstance(item, nn.modules.batchnorm._BatchNorm) for item in module.modules())

@@ -23,7 +23,7 @@ from rvsam_video.runs.job import Job, RunListener, RunSummary, Silent, summary_o
 from rvsam_video.runs.latency import Latencies, Timings
 from rvsam_video.runs.options import CommonOptions
 from rvsam_video.runs.stops import Stops
-from rvsam_video.runs.visibility import MaskCounts, Watched
+from rvsam_video.runs.visibility import Watched
 from rvsam_video.sinks.background import BackgroundWriter
 from rvsam_video.snapshot import Arrays
 from rvsam_video.sources.base import FrameSource
@@ -77,7 +77,7 @@ class Run(ClosesItself):
         self._writer: BackgroundWriter | None = None
         self._built: list[Path] | None = None
         self._timings = Timings("reading", "tracking", "writing")
-        self._latencies, self._masks, self._watched = Latencies(), MaskCounts(), Watched()
+        self._latencies, self._watched = Latencies(), Watched()
         self._unsaved, self._resumed = 0, False
         self.frames = 0
         self.last: FrameResult | None = None
@@ -123,7 +123,7 @@ class Run(ClosesItself):
     def _stand_at(self, checkpoint: Checkpoint | None) -> None:
         """Stand where a checkpoint was made, or before the first frame."""
         self.ended, self.last, self._unsaved, self.frames = False, None, 0, 0
-        self._masks, self._watched = MaskCounts(), Watched()
+        self._watched = Watched()
         self._resumed = checkpoint is not None
         ways = self.job.ways()
         with self._trusting():
@@ -142,7 +142,6 @@ class Run(ClosesItself):
     def _restore(self, checkpoint: Checkpoint) -> None:
         """Go on forward from a checkpoint."""
         self.session.restore(checkpoint.state)
-        self._masks.restore(checkpoint.info)
         self._watched = Watched(checkpoint.info)
         self.frames = int(str(checkpoint.info["frames"]))
         if self.next_frame != checkpoint.next_frame or self.frames < 0:
@@ -236,7 +235,6 @@ class Run(ClosesItself):
                 writer.write(result)
         for result in results:
             self.frames += 1
-            self._masks.add(result)
             self.last = result
             self._watched.add(result)
             if (age := self.feed.age(result.index)) is not None:
@@ -262,7 +260,7 @@ class Run(ClosesItself):
         """
         self._unsaved = 0
         known = {} if self._behind is None else self._behind.info()
-        known |= {**self._watched.to_json(), **self._masks.values}
+        known |= {**self._watched.to_json(), **self._watched.counts}
         with self._timings.of("writing"):
             self.folder.save_checkpoint(
                 Checkpoint(
@@ -366,7 +364,7 @@ class Run(ClosesItself):
             "bad_packets": max(report.bad_packets, before.get("bad_packets", 0)),
             "damaged_frames": max(report.damaged_frames, before.get("damaged_frames", 0)),
             "dropped": self.feed.dropped,
-            **self._masks.values,
+            **self._watched.counts,
         }
         notes = self._watched.to_json()
         self.folder.update(timings=self._timings.seconds, counts=counts, notes=notes)

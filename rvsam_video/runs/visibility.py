@@ -9,9 +9,6 @@ from rvsam_video.json_values import Json
 from rvsam_video.results import LOOK_BELOW, FrameResult
 from rvsam_video.runs.doubts import LOOK_AT, Doubts
 
-LOW_SCORE = 0.5
-"""Below it, at least half of the segmenter's own estimate of a mask is wrong."""
-
 
 class Visibility:
     """Counts frames by object: where it lived, was hidden, and had a mask of low score."""
@@ -27,7 +24,7 @@ class Visibility:
             counts[0] += 1
             counts[1] += not visible
             # A hidden object has no mask that could be bad.
-            counts[2] += visible and item.score < LOW_SCORE
+            counts[2] += visible and item.score < LOOK_BELOW
 
     def to_json(self) -> dict[str, Json]:
         """Return the counts as JSON values, by object id: frames, hidden and low_score."""
@@ -53,42 +50,29 @@ class Visibility:
 
 
 class Watched:
-    """What is told of a run's results at its end: which objects were seen, and where to look.
+    """What is told of a run's results: which objects were seen, where to look, how many to doubt.
 
     Args:
-        known: what `to_json` returned, among other things, to go on from there.
+        known: what `to_json` returned and `counts` were, among other things, to go on from there.
+
+    Attributes:
+        counts: `masks` that were looked for, and `low_scores` among them.
     """
 
     def __init__(self, known: Mapping[str, Json] | None = None) -> None:
-        self._seen = Visibility.from_json((known or {}).get("objects"))
-        self._doubts = Doubts((known or {}).get(LOOK_AT))
+        known = known or {}
+        self._seen = Visibility.from_json(known.get("objects"))
+        self._doubts = Doubts(known.get(LOOK_AT))
+        self.counts = {name: int(str(known.get(name, 0))) for name in ("masks", "low_scores")}
 
     def add(self, result: FrameResult) -> None:
         """Take the next frame."""
         self._seen.add(result)
         self._doubts.add(result)
+        # An object that could not be looked for has no mask to be doubted.
+        self.counts["masks"] += sum(item.prompted for item in result.objects)
+        self.counts["low_scores"] += sum(item.doubtful for item in result.objects)
 
     def to_json(self) -> dict[str, Json]:
-        """Return both as JSON values, as checkpoints and the notes of `run.json` hold them."""
+        """Return objects and places to look, as checkpoints and `run.json` hold them."""
         return {"objects": self._seen.to_json(), LOOK_AT: self._doubts.to_json()}
-
-
-class MaskCounts:
-    """Counts masks, and those with a low score.
-
-    Attributes:
-        values: `masks` that were looked for, and `low_scores` among them.
-    """
-
-    def __init__(self) -> None:
-        self.values = {"masks": 0, "low_scores": 0}
-
-    def add(self, result: FrameResult) -> None:
-        """Count the masks of a frame; an object that could not be looked for has none."""
-        scores = [item.score for item in result.objects if item.prompted]
-        self.values["masks"] += len(scores)
-        self.values["low_scores"] += sum(score < LOOK_BELOW for score in scores)
-
-    def restore(self, info: Mapping[str, Json]) -> None:
-        """Go on from what a checkpoint knows."""
-        self.values = {name: int(str(info.get(name, 0))) for name in self.values}

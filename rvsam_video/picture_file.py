@@ -31,6 +31,24 @@ def opened_picture(
         ValueError: if it is too large; says what is allowed.
         OSError: if it cannot be opened; or what else Pillow raises for broken files.
     """
+    with _without_pillows_limit(path, formats) as picture:
+        check_size(picture)
+        yield picture
+
+
+def picture_size(path: str | Path | BinaryIO) -> tuple[int, int]:
+    """Return the (width, height) in pixels that a picture claims, however large, from its head.
+
+    Raises:
+        OSError: if it cannot be opened; or what else Pillow raises for broken files.
+    """
+    with _without_pillows_limit(path) as picture:
+        return picture.size
+
+
+def _without_pillows_limit(
+    path: str | Path | BinaryIO, formats: tuple[str, ...] | None = None
+) -> Image:
     # Imported when needed: most commands open no picture.
     from PIL import Image
 
@@ -38,12 +56,9 @@ def opened_picture(
         # Pillow would warn on standard error, and refuse what the user has allowed.
         pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            picture = Image.open(path, formats=formats)
+            return Image.open(path, formats=formats)
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
-    with picture:
-        check_size(picture)
-        yield picture
 
 
 def check_size(picture: Image) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rvsam_video.errors import SourceError, UsageError
+from rvsam_video.picture_file import picture_size
 from rvsam_video.sources.finding import IMAGE_SUFFIXES
 
 
@@ -53,15 +54,8 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _picture_size(path: Path) -> tuple[int, int]:
-    from PIL import Image
-
-    # Pillow warns of large pictures by itself; the limit here is the one that counts.
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        with Image.open(path) as picture:
-            return picture.size
+        return picture_size(path)
     except (OSError, ValueError, SyntaxError) as error:
         msg = f"{path.name} cannot be read as a picture; copy it again"
         raise SourceError(msg) from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit

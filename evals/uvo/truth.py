@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ...errors import SourceError
 from ...mask_rle import MAX_SIDE
+from ..json_file import read_json
 from ..metrics.mask_runs import TrackRuns
 from ..metrics.tracks import track_size
 from ..segmentations import runs_of_segmentations
@@ -95,16 +96,7 @@ def load_track_truth(path: Path) -> TrackTruth:
     Raises:
         SourceError: if the file is missing, no JSON, or holds something else; it names the place.
     """
-    try:
-        # Some annotation tools begin UTF-8 files with a byte order mark.
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}; check the path"
-        raise SourceError(msg) from error
-    except (ValueError, RecursionError) as error:
-        msg = f"{path} is not JSON: {error}"
-        raise SourceError(msg) from error
-    return _Reader(path).truth(document)
+    return _Reader(path).truth(read_json(path))
 
 
 class _Reader:

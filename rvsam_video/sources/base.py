@@ -106,6 +106,17 @@ class RandomAccessSource(FrameSource, Protocol):
         """
 
 
+def check_index(index: int, count: int, name: str) -> None:
+    """Check that a source of `count` frames has one with this index.
+
+    Raises:
+        IndexError: naming the source, and what it has.
+    """
+    if not 0 <= index < count:
+        msg = f"{name} has frames 0 to {count - 1}, not {index}"
+        raise IndexError(msg)
+
+
 def count(number: int, thing: str) -> str:
     """Return e.g. "1 frame" or "3 frames"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError, UsageError
 from rvsam_video.frame import Frame, Image
-from rvsam_video.sources.base import BadFrames, ReadReport, Tally
+from rvsam_video.sources.base import BadFrames, ReadReport, Tally, check_index
 from rvsam_video.sources.container import open_container, video_stream
 from rvsam_video.sources.part import WHOLE, ClipPart, nothing_there
 from rvsam_video.sources.place import Place
@@ -130,9 +130,7 @@ class DecordVideo(ClosesItself):
             IndexError: if there is no frame with this index.
             SourceError: if it cannot be read, or the source was closed.
         """
-        if not 0 <= index < self._count:
-            msg = f"{self.name} has frames 0 to {self._count - 1}, not {index}"
-            raise IndexError(msg)
+        check_index(index, self._count, self.name)
         try:
             return self._read(index)
         except _failures() as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
-from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally, count
+from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally, check_index, count
 from rvsam_video.sources.part import WHOLE, ClipPart, nothing_there
 from rvsam_video.sources.picture_reading import depth_of, load_picture
 
@@ -116,9 +116,7 @@ class ImageSequence(ClosesItself):
             IndexError: if there is no picture with this index.
             SourceError: if it cannot be read, or has another size than the first.
         """
-        if not 0 <= index < len(self._paths):
-            msg = f"{self.name} has frames 0 to {len(self._paths) - 1}, not {index}"
-            raise IndexError(msg)
+        check_index(index, len(self._paths), self.name)
         # One of its own: looking at a single picture is no reading of the sequence.
         tally = self._new_tally()
         frame = self._read(index, tally)

@@ -11,7 +11,7 @@ from rvsam_video.closing import ClosesItself
 from rvsam_video.errors import SourceError
 from rvsam_video.frame import Frame
 from rvsam_video.picture_file import check_size, opened_picture
-from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally
+from rvsam_video.sources.base import DEFAULT_RATE, BadFrames, ReadReport, Tally, check_index
 from rvsam_video.sources.part import WHOLE, ClipPart, PartCounter, nothing_there
 from rvsam_video.sources.picture_reading import UNREADABLE, depth_of, note_broken, reason_of, to_rgb
 
@@ -99,9 +99,7 @@ class PictureStack(ClosesItself):
             IndexError: if there is no page with this index.
             SourceError: if it cannot be read, or has another size than the first.
         """
-        if not 0 <= index < len(self._pages):
-            msg = f"{self.name} has frames 0 to {len(self._pages) - 1}, not {index}"
-            raise IndexError(msg)
+        check_index(index, len(self._pages), self.name)
         tally = self._new_tally()
         now = 0.0
         with opened_picture(self._path) as picture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any, NoReturn
 
 from ....errors import SourceError
 from ....mask_rle import MAX_SIDE
+from ...json_file import read_json
 from ...segmentations import runs_of_segmentations
 
 _NUMBER = (int, float)
@@ -69,15 +69,7 @@ def load_instances(path: Path) -> InstanceTruth:
     Raises:
         SourceError: if the file is missing, no JSON, or holds something else; it names the place.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}; check the path"
-        raise SourceError(msg) from error
-    except (ValueError, RecursionError) as error:
-        msg = f"{path} is not JSON: {error}"
-        raise SourceError(msg) from error
-    return _Checks(path).truth(document)
+    return _Checks(path).truth(read_json(path))
 
 
 class _Checks:

@@ -19,7 +19,6 @@ from rvsam_video.cli.benchmarks.images.options import (
     picture_run_options,
 )
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.methods import segmenter_of
 from rvsam_video.cli.options import report_options
 
 if TYPE_CHECKING:
@@ -95,9 +94,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
     )
     known = MVTEC_SETTINGS if settings is None else load_settings(settings)
     proposed = propose(chosen, proposals, known)
-    part = segmenter_of(given).resolve_segmenter()
     stages = Stages(as_json, out)
-    stages.ready(part)
+    part = stages.segmenter(given)
     pace = stages.show(
         "drawing maps",
         len(proposed.pictures),

@@ -15,7 +15,6 @@ from rvsam_video.cli.benchmarks.images.options import (
     picture_run_options,
 )
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.methods import segmenter_of
 from rvsam_video.cli.options import report_options
 
 if TYPE_CHECKING:
@@ -91,9 +90,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
         clear_frame=clear_frame,
         blur=blur,
     )
-    part = segmenter_of(given).resolve_segmenter()
     stages = Stages(as_json, out)
-    stages.ready(part)
+    part = stages.segmenter(given)
     pace = stages.show(
         "drawing edges",
         len(chosen.pictures),

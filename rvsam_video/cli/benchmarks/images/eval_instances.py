@@ -21,7 +21,6 @@ from rvsam_video.cli.benchmarks.images.options import (
     picture_run_options,
 )
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.methods import segmenter_of
 from rvsam_video.cli.options import report_options
 
 if TYPE_CHECKING:
@@ -83,9 +82,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
     truth = load_instances(annotations)
     boxes = load_detections(detections, truth, most)
     ids = chosen_ids(truth, choice_of(given).choose([str(key) for key in truth.pictures]))
-    part = segmenter_of(given).resolve_segmenter()
     stages = Stages(as_json, out)
-    stages.ready(part)
+    part = stages.segmenter(given)
     target = out / RLE_FILE
     decides: dict[str, Json] = {
         "evaluation": "instances",

@@ -15,7 +15,6 @@ from rvsam_video.cli.benchmarks.images.salient_options import (
     score_and_tell_salient,
 )
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.methods import segmenter_of
 from rvsam_video.cli.options import report_options
 
 
@@ -55,9 +54,8 @@ def command(
     from rvsam_video.evals.images.salient.run import EVERYTHING_FOLDER, run_salient
 
     chosen = salient_set(given, given)
-    part = segmenter_of(given).resolve_segmenter()
     stages = Stages(as_json, out)
-    stages.ready(part)
+    part = stages.segmenter(given)
     pace = stages.show(
         "finding everything",
         len(chosen.pictures),

@@ -20,7 +20,6 @@ from rvsam_video.cli.benchmarks.images.options import (
 )
 from rvsam_video.cli.benchmarks.images.seginw_options import root_option, score_and_tell_sets
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.methods import segmenter_of
 from rvsam_video.cli.options import report_options
 
 if TYPE_CHECKING:
@@ -81,9 +80,8 @@ def command(  # noqa: PLR0913 (one parameter per option)
     names = [one.name for one in sets]
     files = seginw_files(detections, names, _PATTERNS)
     boxes = {one.name: load_detections(files[one.name], one.truth, most) for one in sets}
-    part = segmenter_of(given).resolve_segmenter()
     stages = Stages(as_json, out)
-    stages.ready(part)
+    part = stages.segmenter(given)
     targets = {name: out / name / seginw_file(name) for name in names}
     work = [
         InstanceSet(

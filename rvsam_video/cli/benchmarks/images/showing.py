@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from rvsam_video.cli.ending import Asked, exit_code_of, stop_when_asked
-from rvsam_video.cli.methods import make_ready, say_licences
+from rvsam_video.cli.methods import SegmenterArguments, make_ready, say_licences, segmenter_of
 from rvsam_video.cli.progress import Reporter, reporter_for
 
 if TYPE_CHECKING:
@@ -75,18 +75,21 @@ class Stages:
                 code = asked.exit_code if asked.is_set() else exit_code_of(error)
                 raise click.exceptions.Exit(code) from None
 
-    def ready(self, part: Part) -> None:
-        """Fetch weights that are not there, and say what will run.
+    def segmenter(self, given: SegmenterArguments) -> Part:
+        """Choose the segmenter, fetch weights that are not there, and say what will run.
 
         Raises:
-            WeightsError: if they cannot be fetched.
+            UsageError: if the options do not go together.
+            WeightsError: if weights cannot be fetched.
         """
         from rvsam_video.methods import announced
 
+        part = segmenter_of(given).resolve_segmenter()
         make_ready([part], shown=not self.as_json)
         say_licences([part], shown=not self.as_json)
         line = announced(part)
         reporter_for(as_json=self.as_json).say(line)
+        return part
 
     def tell(self, report: ImageReport, folder: Path, *more: str) -> None:
         """Save a report, and print it.

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rvsam_video.sources.part import ClipPart
     from rvsam_video.streaming.directions import AskedDirection
 
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
+
 RUNS = Path("rvsam-runs")
 
 _WILD = re.compile(r"[*?\[]|%[0-9]*d")

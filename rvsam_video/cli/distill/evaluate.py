@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.distill.options import images_option
+from rvsam_video.cli.options import FOLDER, report_options
 from rvsam_video.cli.progress import reporter_for
 
 if TYPE_CHECKING:
     from rvsam_video.training.finished import TrainedStudent, Which
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
 _MEANING = {
     "embedding_mse": "squared distance to the teacher's embeddings, padding left out",
     "cosine": "cosine with them",
@@ -30,16 +30,11 @@ _MEANING = {
 
 
 @click.command("evaluate")
-@click.argument("run", type=_FOLDER)
+@click.argument("run", type=FOLDER)
 @click.option(
-    "--embeddings", type=_FOLDER, help="To score on: from `distill embed` with the same teacher."
+    "--embeddings", type=FOLDER, help="To score on: from `distill embed` with the same teacher."
 )
-@click.option(
-    "--images",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Where the pictures are now.  [default: where they were embedded from]",
-)
+@images_option
 @click.option(
     "--weights",
     type=click.Choice(["best", "last", "average"]),
@@ -48,7 +43,7 @@ _MEANING = {
 )
 @click.option("--prompts", type=click.IntRange(0), default=64, show_default=True)
 @click.option("--most", type=click.IntRange(1), help="Pictures to score on.  [default: all]")
-@click.option("--davis", type=_FOLDER, help="Root of DAVIS 2017: also track and score its val set.")
+@click.option("--davis", type=FOLDER, help="Root of DAVIS 2017: also track and score its val set.")
 @click.option("--workers", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or mps.")
 @report_options

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import click
 
+from rvsam_video.cli.distill.options import images_option
 from rvsam_video.cli.ending import Asked, stop_when_asked
-from rvsam_video.cli.options import report_options, with_options
+from rvsam_video.cli.options import FOLDER, report_options, with_options
 from rvsam_video.cli.progress import Reporter, reporter_for
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from rvsam_video.training.trainer import TrainOutcome
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class RecipeArguments(TypedDict):
@@ -101,14 +100,9 @@ def _learning_options(function: _Command) -> _Command:
 
 
 @click.command("train", context_settings={"max_content_width": 100})
-@click.option("--embeddings", required=True, type=_FOLDER, help="From `distill embed`.")
-@click.option("--out", required=True, type=_FOLDER, help="Folder of the training.")
-@click.option(
-    "--images",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Where the pictures are now.  [default: where they were embedded from]",
-)
+@click.option("--embeddings", required=True, type=FOLDER, help="From `distill embed`.")
+@click.option("--out", required=True, type=FOLDER, help="Folder of the training.")
+@images_option
 @click.option(
     "--student",
     default="repvit-sam",
@@ -128,7 +122,7 @@ def _learning_options(function: _Command) -> _Command:
     help="default, paper, mobile-sam, edge-sam, or masks (after one of the others).",
 )
 @click.option(
-    "--scoring", type=_FOLDER, help="Embeddings to score on.  [default: some are held out]"
+    "--scoring", type=FOLDER, help="Embeddings to score on.  [default: some are held out]"
 )
 @click.option("--held-out", type=click.IntRange(0), default=200, show_default=True)
 @click.option("--tensorboard", is_flag=True, help="Also write for TensorBoard.")

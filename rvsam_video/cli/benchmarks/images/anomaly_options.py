@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from rvsam_video.cli.benchmarks.images.options import FOLDER, ChoiceArguments, choice_of
+from rvsam_video.cli.benchmarks.images.options import ChoiceArguments, choice_of
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import names_in, with_options
+from rvsam_video.cli.options import FOLDER, names_in, with_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.anomaly.layout import AnomalySet

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from rvsam_video.cli.benchmarks.images.options import FOLDER
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import with_options
+from rvsam_video.cli.options import FOLDER, with_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.edges.layout import EdgeSet

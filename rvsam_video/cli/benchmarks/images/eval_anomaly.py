@@ -12,14 +12,9 @@ from rvsam_video.cli.benchmarks.images.anomaly_options import (
     anomaly_set,
     score_and_tell_anomaly,
 )
-from rvsam_video.cli.benchmarks.images.options import (
-    FILE,
-    FOLDER,
-    PictureRunArguments,
-    picture_run_options,
-)
+from rvsam_video.cli.benchmarks.images.options import PictureRunArguments, picture_run_options
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.options import FILE, FOLDER, report_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.anomaly.unlikeness import SaliencyName

@@ -14,14 +14,12 @@ from rvsam_video.cli.benchmarks.images.instances_options import (
     score_option,
 )
 from rvsam_video.cli.benchmarks.images.options import (
-    FILE,
-    FOLDER,
     PictureRunArguments,
     choice_of,
     picture_run_options,
 )
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.options import FILE, FOLDER, report_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.instances.scoring import Protocol, ScoreKind

@@ -13,14 +13,13 @@ from rvsam_video.cli.benchmarks.images.instances_options import (
     score_option,
 )
 from rvsam_video.cli.benchmarks.images.options import (
-    FOLDER,
     PictureRunArguments,
     choice_of,
     picture_run_options,
 )
 from rvsam_video.cli.benchmarks.images.seginw_options import root_option, score_and_tell_sets
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.options import FOLDER, report_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.instances.scoring import ScoreKind

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from rvsam_video.cli.benchmarks.images.options import FILE
-from rvsam_video.cli.options import with_options
+from rvsam_video.cli.options import FILE, with_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.instances.report import ScoredSet

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import click
 
 from rvsam_video.cli.methods import SegmenterArguments, segmenter_options
-from rvsam_video.cli.options import names_in, with_options
+from rvsam_video.cli.options import FOLDER, names_in, with_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.pictures import PictureChoice
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 class ChoiceArguments(TypedDict):

@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import click
 
-from rvsam_video.cli.benchmarks.images.options import (
-    FOLDER,
-    ChoiceArguments,
-    choice_of,
-)
+from rvsam_video.cli.benchmarks.images.options import ChoiceArguments, choice_of
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import with_options
+from rvsam_video.cli.options import FOLDER, with_options
 from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:

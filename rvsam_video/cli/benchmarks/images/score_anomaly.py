@@ -13,13 +13,12 @@ from rvsam_video.cli.benchmarks.images.anomaly_options import (
     score_and_tell_anomaly,
 )
 from rvsam_video.cli.benchmarks.images.options import (
-    FOLDER,
     ChoiceArguments,
     choice_options,
     workers_option,
 )
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.options import FOLDER, report_options
 
 
 @click.command("anomaly", context_settings={"max_content_width": 100})

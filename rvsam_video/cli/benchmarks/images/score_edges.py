@@ -9,14 +9,13 @@ import click
 
 from rvsam_video.cli.benchmarks.images.edges_options import edge_options, score_and_tell
 from rvsam_video.cli.benchmarks.images.options import (
-    FOLDER,
     ChoiceArguments,
     choice_of,
     choice_options,
     workers_option,
 )
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.options import FOLDER, report_options
 
 
 @click.command("edges", context_settings={"max_content_width": 100})

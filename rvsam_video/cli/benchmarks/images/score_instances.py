@@ -13,15 +13,9 @@ from rvsam_video.cli.benchmarks.images.instances_options import (
     instance_options,
     score_option,
 )
-from rvsam_video.cli.benchmarks.images.options import (
-    FILE,
-    FOLDER,
-    ChoiceArguments,
-    choice_of,
-    choice_options,
-)
+from rvsam_video.cli.benchmarks.images.options import ChoiceArguments, choice_of, choice_options
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.options import FILE, FOLDER, report_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.instances.scoring import Protocol, ScoreKind

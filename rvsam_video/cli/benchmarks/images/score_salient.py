@@ -8,7 +8,6 @@ from typing import Unpack
 import click
 
 from rvsam_video.cli.benchmarks.images.options import (
-    FOLDER,
     ChoiceArguments,
     choice_options,
     workers_option,
@@ -20,7 +19,7 @@ from rvsam_video.cli.benchmarks.images.salient_options import (
     score_and_tell_salient,
 )
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.options import FOLDER, report_options
 
 
 class _Arguments(SalientArguments, ChoiceArguments):

@@ -12,15 +12,10 @@ from rvsam_video.cli.benchmarks.images.instances_options import (
     renumber_option,
     score_option,
 )
-from rvsam_video.cli.benchmarks.images.options import (
-    FOLDER,
-    ChoiceArguments,
-    choice_of,
-    choice_options,
-)
+from rvsam_video.cli.benchmarks.images.options import ChoiceArguments, choice_of, choice_options
 from rvsam_video.cli.benchmarks.images.seginw_options import root_option, score_and_tell_sets
 from rvsam_video.cli.benchmarks.images.showing import Stages
-from rvsam_video.cli.options import report_options
+from rvsam_video.cli.options import FOLDER, report_options
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.instances.scoring import ScoreKind

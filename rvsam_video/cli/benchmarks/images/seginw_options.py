@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from rvsam_video.cli.benchmarks.images.instances_options import Scoring
-from rvsam_video.cli.benchmarks.images.options import FOLDER
 from rvsam_video.cli.benchmarks.images.showing import Stages
+from rvsam_video.cli.options import FOLDER
 
 if TYPE_CHECKING:
     from rvsam_video.evals.images.instances.seginw import WildSet

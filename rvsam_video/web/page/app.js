@@ -46,8 +46,8 @@ async function change(path, body = {}) {
   if (answer) {
     apply(answer);
     forgetMasks();
-    if (isFile() && !tracking()) await doing(renewShown);
-    await refresh();
+    // Both at once: between two requests buttons would be free for a moment, and swallow a click.
+    await Promise.all([refresh(), isFile() && !tracking() && doing(renewShown)]);
   }
   return answer;
 }

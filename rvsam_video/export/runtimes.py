@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rvsam_video.errors import UsageError
 from rvsam_video.export.extras import require
+from rvsam_video.export.signal_stack import keeping_signal_stack
 
 ONNX_EXTRA = "onnx"
 OPENVINO_EXTRA = "openvino"
@@ -47,7 +48,8 @@ def open_openvino(path: Path) -> NetworkRun:
     openvino = require("openvino", OPENVINO_EXTRA)
     # On processors with the instructions for it, OpenVINO would compute in bfloat16 by default.
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    with keeping_signal_stack():
+        compiled = openvino.Core().compile_model(str(path), "CPU", settings)
 
     def run(inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
         results = compiled(dict(inputs))

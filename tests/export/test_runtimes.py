@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import sys
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from rvsam_video.errors import OutputError, UsageError
 from rvsam_video.export import BACKENDS, ExportPart, KeptNetwork
 from rvsam_video.export.runtimes import RUNTIMES, check_backend, check_on_cpu
+from rvsam_video.export.signal_stack import signal_stack
 
 HASH, OTHER_HASH = "a" * 64, "b" * 64
 
@@ -53,6 +56,23 @@ def test_a_part_is_exported_once_for_the_same_weights(tmp_path, backend):
         np.testing.assert_array_equal(found, [[0, 2, 4, 6]])
         assert found.dtype == np.float32
     assert made == [HASH, OTHER_HASH]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no signal stacks")
+def test_networks_leave_the_stack_of_signals_alone(tmp_path):
+    """Else the next signal ends the process once they are gone, whatever its handler is."""
+    pytest.importorskip("openvino")
+    faulthandler.enable(sys.__stderr__)  # sets one, as many programs do
+    before = signal_stack()
+    first = kept(tmp_path).on("openvino")
+    second = kept(tmp_path, weights_sha256=OTHER_HASH).on("openvino")
+    assert signal_stack() == before
+    # The one that was made first goes first.
+    del first
+    gc.collect()
+    del second
+    gc.collect()
+    assert signal_stack() == before
 
 
 def test_a_file_says_what_it_is(tmp_path):

@@ -87,6 +87,7 @@ function drawRow(canvas, item, paints) {
   pen.clearRect(0, 0, width, height);
   const frames = lastFrame() + 1;
   const middle = height * 0.3;
+  const ink = getComputedStyle(canvas).color;
   for (let x = 0; x < width; x += 1) {
     const first = Math.floor((x * frames) / width);
     const last = Math.max(first, Math.floor(((x + 1) * frames) / width) - 1);
@@ -96,10 +97,12 @@ function drawRow(canvas, item, paints) {
       if (kindAt(item.id, frame) === "doubtful") kind = "doubtful";
     }
     const full = kind === "sure" || kind === "doubtful";
-    pen.fillStyle = kind === "sure" ? item.colour : paints[kind];
+    // Striped: an object may itself be as red as a doubt.
+    const stripe = kind === "doubtful" && Math.floor(x / (3 * ratio)) % 2;
+    pen.fillStyle = kind === "sure" ? item.colour : stripe ? ink : paints[kind];
     pen.fillRect(x, full ? height * 0.15 : middle, 1, full ? height * 0.7 : height * 0.4);
   }
-  pen.fillStyle = paints.ink || getComputedStyle(canvas).color;
+  pen.fillStyle = ink;
   for (const click of item.clicks) {
     const x = ((click.frame + 0.5) * width) / frames;
     pen.beginPath();

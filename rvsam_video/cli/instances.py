@@ -16,8 +16,10 @@ from rvsam_video.errors import UsageError
 
 if TYPE_CHECKING:
     from rvsam_video.clips.frames import Source
-    from rvsam_video.clips.instances import Instance
+    from rvsam_video.clips.instances import Instance, InstanceOptions, InstanceSegmenter
     from rvsam_video.frame import Frame
+    from rvsam_video.methods import Pair
+    from rvsam_video.settings import SegmentationSettings
 
 EVERYTHING = "repvit-sam"
 """What finds objects unless told otherwise: one with everything mode, which `auto` may not be."""
@@ -69,13 +71,7 @@ def command(
       rvsam-video instances clip.mp4 --propose-every 30 --out clip.json
     """  # noqa: D301 (click reads \b)
     from rvsam_video.cli.ending import tell
-    from rvsam_video.cli.methods import make_ready, say_licences
-    from rvsam_video.clips.instances import (
-        InstanceOptions,
-        InstanceSegmenter,
-        automatic_proposals,
-        instance_settings,
-    )
+    from rvsam_video.clips.instances import InstanceOptions
     from rvsam_video.clips.kept import KeptInstances
     from rvsam_video.runs.identity import fingerprint
 
@@ -87,18 +83,8 @@ def command(
     # What costs nothing first: a folder that cannot be written should not show after hours.
     _refuse_bad_out(out, overwrite=overwrite)
     print_of = fingerprint(Path(source)) if Path(source).exists() else None
-    make_ready(pair.parts, shown=not as_json)
-    if not as_json:
-        click.echo(str(pair), err=True)
-    say_licences(pair.parts, shown=not as_json)
-    network = pair.segmenter.load_segmenter()
-    engine = InstanceSegmenter(
-        pair.load_clip_tracker(),
-        network,
-        automatic_proposals(network),
-        instance_settings(None if given["preset"] is None else pair.settings),
-        options,
-    )
+    settings = None if given["preset"] is None else pair.settings
+    engine = _engine(pair, settings, options, shown=not as_json)
     identity = {
         "source": str(Path(source).resolve()),
         "fingerprint": print_of,
@@ -121,6 +107,27 @@ def command(
         click.echo(json.dumps({"event": "done", "instances": len(found), "file": str(out)}))
     else:
         click.echo(f"{len(found)} objects; their masks are in {out}")
+
+
+def _engine(
+    pair: Pair, settings: SegmentationSettings | None, options: InstanceOptions, *, shown: bool
+) -> InstanceSegmenter:
+    """Fetch weights that are not there, say what will run, and load it."""
+    from rvsam_video.cli.methods import make_ready, say_licences
+    from rvsam_video.clips.instances import (
+        InstanceSegmenter,
+        automatic_proposals,
+        instance_settings,
+    )
+
+    make_ready(pair.parts, shown=shown)
+    if shown:
+        click.echo(str(pair), err=True)
+    say_licences(pair.parts, shown=shown)
+    network = pair.segmenter.load_segmenter()
+    proposals = automatic_proposals(network)
+    found = instance_settings(settings)
+    return InstanceSegmenter(pair.load_clip_tracker(), network, proposals, found, options)
 
 
 def _refuse_bad_out(out: Path, *, overwrite: bool) -> None:
